@@ -1,0 +1,1 @@
+"""unitylab: explore machine-learning compilation in the style of TVM Unity, step by step."""

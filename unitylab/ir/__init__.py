@@ -1,0 +1,1 @@
+"""The intermediate representation: what programs are made of."""

@@ -1,0 +1,125 @@
+"""The record that declares a graph-level operator, and the registry of all of them.
+
+One declaration says everything about an op: signature, shape rule, how it is computed, what NumPy
+does. The parser, printer, LegalizeOps, interpreter, frontends and tests read it; none has a table
+of its own.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import StructInfoError
+from .node import FrozenDict, Node, node, note, plain
+from .relax import Call, as_expr
+
+REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter of an op.
+
+    `kind`: "tensor" and "expr" are arguments of the call (an optional one may be None, "tensors"
+    is a tuple of tensors, "shape" a shape); "attr" is a plain value kept in `Call.attrs`.
+    """
+
+    name: str
+    kind: str = "tensor"
+    default: Any = REQUIRED
+
+
+@node
+class Op(Node):
+    """An operator of the graph language.
+
+    infer(call) -> StructInfo   from the struct info of `call.args` and `call.attrs`
+    te(*tensors, **attrs)       the computation as tensor expressions; returns te.Tensor or a
+                                tuple of them. None: it cannot be legalised (a library call)
+    numpy(*arrays, **attrs)     the reference on NumPy arrays
+    pattern                     kind of fusion: "elementwise", "broadcast", "injective",
+                                "reduction", "complex", "opaque" (documentation; passes analyse)
+    """
+
+    name: str = plain()
+    params: tuple[Param, ...] = note(())
+    infer: Callable[[Call], Any] | None = note(None)
+    te: Callable | None = note(None)
+    numpy: Callable | None = note(None)
+    doc: str = note("")
+    pattern: str = note("opaque")
+    pure: bool = note(True)
+
+    @property
+    def short(self) -> str:
+        """The name as script spells it after `R.`."""
+        return self.name.removeprefix("relax.")
+
+    def __call__(self, *args, **kwargs) -> Call:
+        """The call expression; Python values become expressions or attributes by the signature."""
+        values = bind(self, args, kwargs)
+        exprs, attrs = [], {}
+        for p in self.params:
+            value = values[p.name]
+            if p.kind == "attr":
+                attrs[p.name] = freeze(value)
+            elif value is not None:
+                exprs.append(as_expr(value))
+        return Call(self, tuple(exprs), FrozenDict(attrs))
+
+    def attr(self, call: Call, name: str):
+        """An attribute of a call of this op, or its default."""
+        if name in call.attrs:
+            return call.attrs[name]
+        return next(p.default for p in self.params if p.name == name)
+
+
+def freeze(value):
+    """Lists become tuples, dicts FrozenDicts."""
+    if isinstance(value, (list, tuple)):
+        return tuple(freeze(v) for v in value)
+    return FrozenDict({k: freeze(v) for k, v in value.items()}) if isinstance(value, dict) else value
+
+
+def bind(op: Op, args: tuple, kwargs: dict) -> dict[str, Any]:
+    """Arguments by parameter name, defaults filled in."""
+    names = [p.name for p in op.params]
+    if len(args) > len(names):
+        raise StructInfoError(f"{op.short} takes {len(names)} arguments, {len(args)} given",
+                              hint=f"{op.short}({', '.join(names)})")
+    values = dict(zip(names, args))
+    for key, value in kwargs.items():
+        if key not in names or key in values:
+            what = "given twice" if key in values else "unknown"
+            raise StructInfoError(f"{op.short}: argument {key!r} is {what}",
+                                  hint=f"{op.short}({', '.join(names)})")
+        values[key] = value
+    for p in op.params:
+        if p.name not in values:
+            if p.default is REQUIRED:
+                raise StructInfoError(f"{op.short}: argument {p.name!r} is missing",
+                                      hint=f"{op.short}({', '.join(names)})")
+            values[p.name] = p.default
+    return values
+
+
+OPS: dict[str, Op] = {}
+
+
+def register(op: Op) -> Op:
+    """Adds an op to the registry; returns it."""
+    OPS[op.name] = op
+    return op
+
+
+def get_op(name: str) -> Op:
+    """The op of a name, with or without the leading "relax.". Raises StructInfoError."""
+    found = OPS.get(name) or OPS.get(f"relax.{name}")
+    if found is None:
+        near = difflib.get_close_matches(name, [o.short for o in OPS.values()], 3)
+        raise StructInfoError(f"no operator is called {name!r}",
+                              hint=f"did you mean {', '.join(near)}?" if near else "")
+    return found
