@@ -1,0 +1,52 @@
+"""Where a node comes from: follows the recorded rewrites back through the steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.module import IRModule
+from ..ir.node import Node
+from ..ir.visitor import walk
+from .step import Step
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A node, the step it lives in, and the rule that made the next one out of it ("" if it only
+    stayed)."""
+
+    step: int
+    node: Node
+    rule: str = ""
+
+
+def node_ids(mod: IRModule) -> set[int]:
+    """The ids of all nodes of a module."""
+    return {id(n) for f in mod.functions.values() for n in walk(f)}
+
+
+class Provenance:
+    """Answers for one path of steps. Knows only what was recorded; the rest is unknown."""
+
+    def __init__(self, path: list[Step]):
+        self.path = path
+        self._ids: dict[int, set[int]] = {}
+
+    def origins(self, node: Node) -> list[Origin]:
+        """From the node back to what it was made from, as far as it is known; ends at step 0 when
+        all of the way is known."""
+        chain = [Origin(self.path[-1].id, node)]
+        for step, before in zip(self.path[::-1], self.path[-2::-1]):
+            made = next((r for r in reversed(step.rewrites)
+                         if any(a is node for a in r.after)), None)
+            if made is not None:
+                node = made.place
+                chain.append(Origin(before.id, node, made.rule))
+            elif id(node) not in self._known(before):
+                break
+        return chain
+
+    def _known(self, step: Step) -> set[int]:
+        if step.id not in self._ids:
+            self._ids[step.id] = node_ids(step.module)
+        return self._ids[step.id]

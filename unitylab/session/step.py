@@ -1,0 +1,47 @@
+"""One step of a session: the module after a pass, and what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..ir.module import IRModule
+from ..ir.transform import Pass, Rewrite
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of comparing a step with the interpreter's run of the original module.
+
+    state: "ok", "wrong", "error" (it could not be built or run) or "none" (nothing to run)."""
+
+    state: str
+    max_rel_error: float | None = None
+    message: str = ""
+
+    def __str__(self) -> str:
+        if self.state == "ok":
+            return f"ok, largest relative error {self.max_rel_error:.1e}"
+        return f"{self.state}: {self.message}" if self.message else self.state
+
+
+@dataclass
+class Step:
+    """A node of the history tree. The module is shared with other steps as far as it is equal.
+
+    seconds: how long the pass took; time: how long one call of the module takes, in seconds;
+    only: the single place that the pass was restricted to, the `only_index`-th of its places;
+    unchanged: the pass found nothing to do."""
+
+    id: int
+    parent: int | None
+    name: str
+    module: IRModule
+    pass_: Pass | None = None
+    rewrites: list[Rewrite] = field(default_factory=list)
+    seconds: float = 0.0
+    check: Check | None = None
+    time: float | None = None
+    branch: str = "main"
+    only: Rewrite | None = None
+    only_index: int | None = None
+    unchanged: bool = False
