@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..ir import relax
@@ -25,8 +27,8 @@ class Shape(tuple):
 class Interpreter:
     """The functions of a module, callable by name."""
 
-    def __init__(self, mod: IRModule):
-        self.mod = mod
+    def __init__(self, mod: IRModule, observe: Callable | None = None):
+        self.mod, self.observe = mod, observe
         self.programs: dict[str, TensorProgram] = {}
         for name, func in mod.prim_funcs.items():
             self.programs[name] = TensorProgram(name, func, self.programs)
@@ -125,6 +127,8 @@ class Frame(Dispatch):
             if isinstance(b, relax.MatchCast):
                 self.match(b.struct_info, value, f"{self.name}: match_cast of {b.var.name!r}")
             self.values[b.var] = value
+            if self.interp.observe:
+                self.interp.observe(self.name, b.var, value)
         return self.visit(e.body)
 
     def visit_Var(self, e: relax.Var):
@@ -302,8 +306,9 @@ _SPECIAL = {
 }
 
 
-def interpret(mod: IRModule | BaseFunc) -> Interpreter:
+def interpret(mod: IRModule | BaseFunc, observe: Callable | None = None) -> Interpreter:
     """The module (or a single function) as something to call: `interpret(mod)["main"](*args)`.
 
-    Arguments are NumPy arrays (or what converts without loss), results new arrays."""
-    return Interpreter(as_module(mod))
+    Arguments are NumPy arrays (or what converts without loss), results new arrays.
+    `observe(function_name, var, value)` hears of every binding."""
+    return Interpreter(as_module(mod), observe)
