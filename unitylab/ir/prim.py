@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 
 from .dtypes import BOOL, FLOAT32, HANDLE, INT32, DataType, dtype
 from .errors import Span
@@ -116,17 +117,26 @@ class BinaryExpr(PrimExpr):
     symbol: str = ""
     name: str = ""
 
-    @property
+    @cached_property
     def dtype(self) -> DataType:
-        return self.a.dtype
+        return _leftmost(self).dtype
 
 
 class CompareExpr(BinaryExpr):
     """A comparison; bool with the lanes of its operands."""
 
-    @property
+    @cached_property
     def dtype(self) -> DataType:
-        return BOOL.with_lanes(self.a.dtype.lanes)
+        return BOOL.with_lanes(_leftmost(self).dtype.lanes)
+
+
+def _leftmost(e: PrimExpr) -> PrimExpr:
+    """The first operand's first operand, and so on: a loop, since chains may be thousands deep."""
+    first = e.a
+    while isinstance(first, BinaryExpr) and isinstance(first, CompareExpr) == isinstance(
+            e, CompareExpr):
+        first = first.a
+    return first
 
 
 def _binary(name: str, symbol: str, doc: str, base: type = BinaryExpr) -> type:
