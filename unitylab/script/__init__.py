@@ -1,0 +1,11 @@
+"""TVMScript: the printer, the parser and the namespaces `I`, `R`, `T`."""
+
+from ..ir.node import Node
+from . import ir, relax, tir
+from .document import Document
+from .parse import parse
+from .print_relax import print_document, print_script
+
+Node._printer = staticmethod(print_script)
+
+__all__ = ["Document", "ir", "parse", "print_document", "print_script", "relax", "tir"]

@@ -1,0 +1,332 @@
+"""Printing tensor programs."""
+
+from __future__ import annotations
+
+from ..ir import prim, tir
+from ..ir.structural import structural_equal
+from ..ir.visitor import collect
+from .document import NodeSpan
+from .print_prim import PrimPrinter
+
+_LETTER = {tir.SPATIAL: "S", tir.REDUCE: "R"}
+_AXIS = {tir.SPATIAL: "spatial", tir.REDUCE: "reduce", tir.OPAQUE: "opaque", tir.SCAN: "scan",
+         tir.ORDERED: "opaque"}
+_LOOP = {tir.SERIAL: "T.serial", tir.PARALLEL: "T.parallel", tir.VECTORIZED: "T.vectorized",
+         tir.UNROLLED: "T.unroll"}
+
+
+class TirPrinter(PrimPrinter):
+    """Statements, blocks and `PrimFunc`s."""
+
+    def __init__(self, dialect):
+        super().__init__(dialect)
+        self.loops: dict[int, tir.For] = {}
+
+    # --- functions --------------------------------------------------------------------------
+
+    def prim_func(self, func: tir.PrimFunc, name: str) -> None:
+        self.names, self.taken, self.loops = {}, {"T", "I", "R", name}, {}
+        attrs = dict(func.attrs)
+        private = "global_symbol" not in attrs
+        if attrs.get("global_symbol") == name:
+            del attrs["global_symbol"]
+        options = ["private=True"] if private else []
+        if self.dialect.modern:
+            options += ["s_tir=True"]
+        with self.out.span(func):
+            self.out.line("@T.prim_func" + (f"({', '.join(options)})" if options else ""))
+            params, matched = self.signature(func)
+            ret = f" -> T.{func.ret_type}" if func.ret_type != "void" else ""
+            with self.out.block(f"def {name}({', '.join(params)}){ret}:"):
+                self.symbols(func)
+                if attrs:
+                    self.out.line(f"T.func_attr({self.attrs(attrs)})")
+                for b in matched:
+                    self.match_buffer(b)
+                self.body(func)
+
+    def attrs(self, attrs: dict) -> str:
+        rename = (lambda k: k.replace("tir.", "tirx.")) if self.dialect.modern else (lambda k: k)
+        return "{" + ", ".join(f'"{rename(k)}": {self.value(v)}' for k, v in
+                               sorted(attrs.items())) + "}"
+
+    def signature(self, func) -> tuple[list[str], list[tuple[tir.Buffer, str]]]:
+        """The parameters' text, and the buffers that need a match_buffer."""
+        params, matched = [], []
+        defined = {id(p) for p in func.params if isinstance(p, prim.Var)}
+        for p in func.params:
+            if isinstance(p, prim.Var):
+                params.append(f"{self.define(p)}: {self.scalar_type(p)}")
+            elif self.plain(p) and (self.dialect.modern or self.static(p)):
+                text = self.buffer_type(p, defined)
+                params.append(f"{self.define(p)}: {text}")
+            else:
+                handle = f"var_{p.name}"
+                while handle in self.taken:
+                    handle += "_"
+                self.taken.add(handle)
+                params.append(f"{handle}: T.handle")
+                matched.append((p, handle))
+        for p, _ in matched:
+            self.define(p)
+        return params, matched
+
+    def scalar_type(self, v: prim.Var) -> str:
+        if v.pointer is not None:
+            return f'T.handle("{v.pointer.dtype}", "{v.pointer.scope}")'
+        return f"T.{v.dtype}"
+
+    def static(self, b: tir.Buffer) -> bool:
+        return not collect_vars(b.shape)
+
+    def plain(self, b: tir.Buffer) -> bool:
+        """Whether `T.Buffer(shape, dtype)` says all there is to say."""
+        return not b.strides \
+            and prim.is_const(b.elem_offset, 0) and b.scope == "global" \
+            and b.data_alignment == 64 and b.offset_factor == 1 and not b.axis_separators
+
+    def buffer_type(self, b: tir.Buffer, defined: set[int]) -> str:
+        parts = []
+        for e in b.shape:
+            new = [v for v in collect_vars((e,)) if id(v) not in defined]
+            parts.append(f'"{self.expr(e)}"' if new else self.expr(e))
+            defined |= {id(v) for v in new}
+        shape = f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
+        return f'T.Buffer({shape}, "{b.dtype}")'
+
+    def symbols(self, func: tir.PrimFunc) -> None:
+        """Declares the symbolic sizes: `n, m = T.int64(), T.int64()`."""
+        params = {id(p) for p in func.params}
+        found: dict[prim.Var, None] = {}
+        for b in func.buffers:
+            for v in collect_vars((*b.shape, *b.strides, b.elem_offset)):
+                if id(v) not in params:
+                    found[v] = None
+        self.declare(list(found))
+
+    def declare(self, variables: list[prim.Var]) -> None:
+        if variables:
+            names = ", ".join(self.name_of(v) for v in variables)
+            types = ", ".join(f"T.{v.dtype}()" for v in variables)
+            self.out.line(f"{names} = {types}")
+
+    def match_buffer(self, pair: tuple[tir.Buffer, str]) -> None:
+        b, handle = pair
+        self.out.line(f"{self.name_of(b)} = T.match_buffer({handle}, {self.buffer_fields(b)})")
+
+    def buffer_fields(self, b: tir.Buffer, data: bool = False) -> str:
+        """Shape, dtype and what differs from the defaults."""
+        fields = [self.shape(b.shape)]
+        if b.dtype != "float32":
+            fields.append(f'"{b.dtype}"')
+        if data:
+            fields.append(f"data={self.pointer(b.data)}")
+        if b.strides:
+            fields.append(f"strides={self.shape(b.strides)}")
+        if not prim.is_const(b.elem_offset, 0):
+            fields.append(f"elem_offset={self.expr(b.elem_offset)}")
+        if b.scope != "global":
+            fields.append(f'scope="{b.scope}"')
+        if b.data_alignment != 64:
+            fields.append(f"align={b.data_alignment}")
+        if b.offset_factor != 1:
+            fields.append(f"offset_factor={b.offset_factor}")
+        if b.axis_separators:
+            fields.append(f"axis_separators={list(b.axis_separators)}")
+        return ", ".join(fields)
+
+    def pointer(self, v: prim.Var) -> str:
+        return self.names.get(id(v)) or f"{self.names.get(id(self.owners[id(v)]))}.data"
+
+    def body(self, func: tir.PrimFunc) -> None:
+        self.owners = {}
+        for b in collect(func, tir.Buffer):
+            self.owners.setdefault(id(b.data), b)
+        root = func.root
+        trivial = root is not None and root.name == "root" and not (
+            root.reads or root.writes or root.annotations or root.init or root.match_buffers) \
+            and prim.is_const(func.body.predicate, 1)
+        if trivial:
+            self.out.line(f'# with {self.dialect.block}("root"):')
+            with self.out.span(func.body), self.out.span(root):
+                self.alloc_buffers(root)
+                self.visit(root.body)
+        else:
+            self.visit(func.body)
+
+    def visit_Var(self, n: prim.Var) -> str:
+        if id(n) not in self.names and id(n) in getattr(self, "owners", {}):
+            return self.pointer(n)
+        return self.name_of(n)
+
+    # --- statements -------------------------------------------------------------------------
+
+    def stmt(self, n: tir.Stmt, text: str) -> None:
+        with self.out.span(n):
+            self.out.line(text)
+
+    def visit_SeqStmt(self, n: tir.SeqStmt) -> None:
+        for s in n.stmts:
+            self.visit(s)
+
+    def visit_BufferStore(self, n: tir.BufferStore) -> None:
+        value = self.expr(n.value)
+        if n.predicate is not None:
+            self.stmt(n, f"{self.name_of(n.buffer)}.vstore([{self.exprs(n.indices)}], {value}, "
+                         f"predicate={self.expr(n.predicate)})")
+        else:
+            self.stmt(n, f"{self.access(n.buffer, n.indices)} = {value}")
+
+    def visit_Bind(self, n: tir.Bind) -> None:
+        value = self.expr(n.value)
+        kind = self.scalar_type(n.var)
+        self.stmt(n, f"{self.define(n.var)}: T.let[{kind}] = {value}" if self.dialect.modern
+                  else f"{self.define(n.var)}: {kind} = {value}")
+
+    def visit_Evaluate(self, n: tir.Evaluate) -> None:
+        text = self.expr(n.value)
+        call = isinstance(n.value, prim.Call)
+        if call and n.value.op == "ret":
+            self.stmt(n, f"return {self.expr(n.value.args[0])}")
+        else:
+            self.stmt(n, text if call and not isinstance(n.value.op, str) or call and
+                      text.startswith("T.") else f"T.evaluate({text})")
+
+    def visit_AssertStmt(self, n: tir.AssertStmt) -> None:
+        self.stmt(n, f"assert {self.expr(n.condition)}, {self.expr(n.message)}")
+
+    def visit_AllocBuffer(self, n: tir.AllocBuffer) -> None:
+        self.define(n.buffer)
+        notes = f", annotations={self.value(n.annotations)}" if n.annotations else ""
+        word = "T.alloc_buffer" if self.dialect.modern else "T.decl_buffer"
+        self.stmt(n, f"{self.name_of(n.buffer)} = {word}({self.buffer_fields(n.buffer)}{notes})")
+
+    def visit_DeclBuffer(self, n: tir.DeclBuffer) -> None:
+        fields = self.buffer_fields(n.buffer, data=True)
+        self.define(n.buffer)
+        self.stmt(n, f"{self.name_of(n.buffer)} = T.decl_buffer({fields})")
+
+    def visit_AttrStmt(self, n: tir.AttrStmt) -> None:
+        node = "None" if n.node is None else self.expr(n.node)
+        with self.out.span(n), self.out.block(f'with T.attr({node}, "{n.key}", '
+                                              f'{self.expr(n.value)}):'):
+            self.visit(n.body)
+
+    def visit_While(self, n: tir.While) -> None:
+        with self.out.span(n), self.out.block(f"while {self.expr(n.condition)}:"):
+            self.visit(n.body)
+
+    def visit_IfThenElse(self, n: tir.IfThenElse) -> None:
+        with self.out.span(n):
+            with self.out.block(f"if {self.expr(n.condition)}:"):
+                self.visit(n.then_case)
+            if n.else_case is not None:
+                with self.out.block("else:"):
+                    self.visit(n.else_case)
+
+    # --- loops ------------------------------------------------------------------------------
+
+    def visit_For(self, n: tir.For) -> None:
+        nest = [n]
+        while _simple(n) and isinstance(nest[-1].body, tir.For) and _simple(nest[-1].body) \
+                and not (set(collect_vars((nest[-1].body.extent,))) & {f.loop_var for f in nest}):
+            nest.append(nest[-1].body)
+        start = len(self.out.lines) + 1
+        with self.scope():
+            head = self.grid(nest) if len(nest) > 1 else self.loop_head(n)
+            for f in nest:
+                self.loops[id(f.loop_var)] = f
+            with self.out.block(head):
+                self.visit(nest[-1].body)
+        for f in nest:
+            self.out.spans.append(NodeSpan(f, start, len(self.out.lines)))
+
+    def grid(self, nest: list[tir.For]) -> str:
+        extents = self.exprs([f.extent for f in nest])
+        return f"for {', '.join(self.define(f.loop_var) for f in nest)} in T.grid({extents}):"
+
+    def loop_head(self, n: tir.For) -> str:
+        bounds = [] if prim.is_const(n.min, 0) else [self.expr(n.min)]
+        bounds.append(self.expr(prim.add(n.min, n.extent)))
+        if n.step is not None:
+            bounds = [self.expr(n.min), bounds[-1], f"step={self.expr(n.step)}"]
+        if n.kind == tir.THREAD_BINDING:
+            bounds.append(f'thread="{n.thread_binding.thread_tag}"')
+        if n.annotations:
+            bounds.append(f"annotations={self.value(n.annotations)}")
+        plain = n.kind == tir.SERIAL and not n.annotations and n.step is None
+        word = "range" if plain else _LOOP.get(n.kind, "T.thread_binding")
+        return f"for {self.define(n.loop_var)} in {word}({', '.join(bounds)}):"
+
+    # --- blocks -----------------------------------------------------------------------------
+
+    def visit_BlockRealize(self, n: tir.BlockRealize) -> None:
+        b = n.block
+        with self.out.span(n), self.out.span(b), self.scope(), \
+                self.out.block(f'with {self.dialect.block}("{b.name}"):'):
+            self.axes(b.iter_vars, n.iter_values)
+            if not prim.is_const(n.predicate, 1):
+                self.out.line(f"T.where({self.expr(n.predicate)})")
+            self.out.line(f"T.reads({self.exprs(b.reads)})")
+            self.out.line(f"T.writes({self.exprs(b.writes)})")
+            if b.annotations:
+                self.out.line(f"{self.dialect.block_attr}({self.value(b.annotations)})")
+            self.alloc_buffers(b)
+            for m in b.match_buffers:
+                self.declare([v for v in collect_vars((*m.buffer.shape, *m.buffer.strides,
+                                                       m.buffer.elem_offset))
+                              if not self.known(v)])
+                source = self.expr(m.source)
+                self.out.line(f"{self.define(m.buffer)} = T.match_buffer({source}, "
+                              f"{self.buffer_fields(m.buffer)})")
+            if b.init is not None:
+                with self.out.block("with T.init():"):
+                    self.visit(b.init)
+            self.visit(b.body)
+
+    def visit_Block(self, n: tir.Block) -> None:
+        self.visit_BlockRealize(tir.BlockRealize(tuple(v.var for v in n.iter_vars),
+                                                 prim.literal(True), n))
+
+    def alloc_buffers(self, b: tir.Block) -> None:
+        for buffer in b.alloc_buffers:
+            self.stmt(buffer, f"{self.define(buffer)} = {self.dialect.alloc_block_buffer}"
+                              f"({self.buffer_fields(buffer)})")
+
+    def axes(self, iter_vars, values) -> None:
+        """The block variables: loop variables remapped together, others one a line."""
+        pending: list[tuple[tir.IterVar, prim.PrimExpr]] = []
+        for it, value in zip(iter_vars, values):
+            if self.remaps(it, value):
+                pending.append((it, value))
+                continue
+            self.remap(pending)
+            pending = []
+            text = self.expr(value)
+            dom = self.visit_Range(it.dom)
+            self.out.line(f"{self.define(it.var)} = T.axis.{_AXIS[it.kind]}({dom}, {text})")
+        self.remap(pending)
+
+    def remaps(self, it: tir.IterVar, value) -> bool:
+        loop = self.loops.get(id(value))
+        return loop is not None and it.kind in _LETTER and it.var.dtype == value.dtype \
+            and structural_equal(it.dom.min, loop.min) \
+            and structural_equal(it.dom.extent, loop.extent)
+
+    def remap(self, pending) -> None:
+        if not pending:
+            return
+        kinds = "".join(_LETTER[it.kind] for it, _ in pending)
+        values = self.exprs([v for _, v in pending])
+        names = ", ".join(self.define(it.var) for it, _ in pending)
+        self.out.line(f'{names} = T.axis.remap("{kinds}", [{values}])')
+
+
+def _simple(n: tir.For) -> bool:
+    return n.kind == tir.SERIAL and not n.annotations and n.step is None \
+        and prim.is_const(n.min, 0) and n.thread_binding is None
+
+
+def collect_vars(exprs) -> list[prim.Var]:
+    """The variables in some expressions, in order."""
+    return list(dict.fromkeys(v for e in exprs for v in collect(e, prim.Var)))

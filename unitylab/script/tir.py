@@ -1,0 +1,374 @@
+"""The namespace `T`: what tensor programs are written with.
+
+Inside of `@T.prim_func` and `ul.parse` these names are read by the parser; as plain Python they
+build nodes: `T.exp(x)`, `T.int64(3)`, `T.Buffer((4, n), "float32")`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..ir import prim, tir
+from ..ir.dtypes import VOID, DataType, dtype
+from ..ir.errors import ParseError
+from ..ir.prim import literal
+from ..ops.intrinsics import INTRINSICS, SAME
+
+_SCALARS = ([f"{k}{b}" for k in ("int", "uint") for b in (1, 2, 4, 8, 16, 32, 64)]
+            + ["float16", "float32", "float64", "bfloat16"]
+            + ["float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz", "float8_e4m3fn",
+               "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
+               "float6_e2m3fn", "float6_e3m2fn", "float4_e2m1fn"])
+
+
+@dataclass(frozen=True)
+class ScalarType:
+    """`T.int64`: a type where it annotates, a literal or conversion where it is called."""
+
+    dtype: DataType
+
+    def __call__(self, value=None, is_size_var: bool = False):
+        if value is None:
+            return prim.Var("v", self.dtype)
+        if isinstance(value, str):
+            return prim.FloatImm(float(value), self.dtype)
+        if isinstance(value, prim.PrimExpr):
+            if isinstance(value, (prim.IntImm, prim.FloatImm)):
+                return literal(value.value, self.dtype)
+            return prim.cast(value, self.dtype)
+        return literal(value, self.dtype)
+
+
+@dataclass(frozen=True)
+class HandleType:
+    """`T.handle`, or `T.handle("float32", "global")`: a pointer."""
+
+    pointer: prim.PointerType | None = None
+    dtype = dtype("handle")
+
+    def __call__(self, kind: str | None = None, scope: str = "global", **_):
+        return HandleType(prim.PointerType(dtype(kind or "void"), scope))
+
+
+@dataclass(frozen=True)
+class BufferSpec:
+    """What `T.Buffer`, `T.alloc_buffer`, `T.match_buffer`, ... say of a buffer."""
+
+    shape: tuple
+    dtype: str = "float32"
+    how: str = "type"  # type, match, alloc, block_alloc, decl
+    source: object = None
+    data: object = None
+    strides: tuple = ()
+    elem_offset: object = None
+    scope: str = "global"
+    align: int = -1
+    offset_factor: int = 0
+    axis_separators: tuple = ()
+    annotations: dict = field(default_factory=dict)
+
+
+class _BufferType:
+    """`T.Buffer((n, 4), "float32")`; `T.Buffer[(n, 4), "float32"]` is the older spelling."""
+
+    def __call__(self, shape, dtype="float32", data=None, strides=(), elem_offset=None,  # noqa: A002
+                 scope="global", align=-1, offset_factor=0, buffer_type="", axis_separators=(),
+                 **_):
+        return BufferSpec(_tuple(shape), dtype, "type", None, data, _tuple(strides), elem_offset,
+                          scope, align, offset_factor, tuple(axis_separators or ()))
+
+    def __getitem__(self, args):
+        args = args if isinstance(args, tuple) else (args,)
+        shape_only = len(args) == 1 or not isinstance(args[-1], str)
+        return self(args if shape_only else args[0], *(() if shape_only else args[1:]))
+
+
+def _tuple(x) -> tuple:
+    if x is None:
+        return ()
+    return tuple(x) if isinstance(x, (tuple, list)) else (x,)
+
+
+Buffer = _BufferType()
+handle = HandleType()
+void = ScalarType(VOID)
+boolean = ScalarType(dtype("bool"))
+
+
+def match_buffer(source, shape, dtype="float32", data=None, strides=(), elem_offset=None,  # noqa: A002
+                 scope="global", align=-1, offset_factor=0, buffer_type="default",
+                 axis_separators=(), **_):
+    """Names the buffer behind a handle parameter, or a view of a region inside a block."""
+    return BufferSpec(_tuple(shape), dtype, "match", source, data, _tuple(strides), elem_offset,
+                      scope, align, offset_factor, tuple(axis_separators or ()))
+
+
+def _declares(how: str, default_scope: str = "global"):
+    def declare(shape, dtype="float32", data=None, strides=(), elem_offset=None,  # noqa: A002
+                scope=default_scope, align=-1, offset_factor=0, buffer_type="",
+                axis_separators=(), annotations=None, **_):
+        return BufferSpec(_tuple(shape), dtype, how, None, data, _tuple(strides), elem_offset,
+                          scope, align, offset_factor, tuple(axis_separators or ()),
+                          dict(annotations or {}))
+    return declare
+
+
+alloc_buffer = _declares("alloc")
+sblock_alloc_buffer = _declares("block_alloc")
+decl_buffer = _declares("decl")
+alloc_local = _declares("stmt_alloc", "local")
+alloc_shared = _declares("stmt_alloc", "shared")
+
+
+# --- expressions ----------------------------------------------------------------------------
+
+def min(a, b):  # noqa: A001
+    """The smaller of two values."""
+    return prim.minimum(a, b)
+
+
+def max(a, b):  # noqa: A001
+    """The larger of two values."""
+    return prim.maximum(a, b)
+
+
+def truncdiv(a, b):
+    """Integer division toward zero."""
+    return prim.div(a, b)
+
+
+def truncmod(a, b):
+    """The remainder of `truncdiv`."""
+    return prim.truncmod(a, b)
+
+
+def floordiv(a, b):
+    return prim.floordiv(a, b)
+
+
+def floormod(a, b):
+    return prim.floormod(a, b)
+
+
+def ceildiv(a, b):
+    """Integer division rounded up."""
+    a, b = prim.unify(a, b)
+    return prim.floordiv(a + (b - 1), b)
+
+
+def Select(condition, true_value, false_value):  # noqa: N802
+    """One of two values; both are evaluated."""
+    a, b = prim.unify(true_value, false_value)
+    return prim.Select(literal(condition), a, b)
+
+
+def if_then_else(condition, true_value, false_value, *_):
+    """One of two values; only that one is evaluated."""
+    a, b = prim.unify(true_value, false_value)
+    return prim.Call(a.dtype, "if_then_else", (literal(condition), a, b))
+
+
+def Cast(to, value):  # noqa: N802
+    """A conversion that stays, also of a literal."""
+    return prim.Cast(dtype(to), literal(value))
+
+
+def cast(value, to):
+    """A conversion; literals convert at once."""
+    return prim.cast(value, to)
+
+
+def Ramp(base, stride, lanes):  # noqa: N802
+    """base, base + stride, ..."""
+    base, stride = prim.unify(base, stride)
+    return prim.Ramp(base, stride, _lanes(lanes))
+
+
+def Broadcast(value, lanes):  # noqa: N802
+    """`lanes` copies of a value."""
+    return prim.Broadcast(literal(value), _lanes(lanes))
+
+
+def _lanes(lanes):
+    value = prim.as_int(lanes)
+    return lanes if value is None else value
+
+
+def Shuffle(vectors, indices):  # noqa: N802
+    """Lanes picked from vectors."""
+    return prim.Shuffle(tuple(vectors), tuple(literal(i) for i in indices))
+
+
+def Let(expr, where=None, **_):  # noqa: N802
+    """`T.Let(body, where={x: value})`."""
+    for var, value in reversed(list((where or {}).items())):
+        expr = prim.Let(var, literal(value), literal(expr))
+    return expr
+
+
+def Not(a):  # noqa: N802
+    return prim.Not(literal(a))
+
+
+def _constructor(kind: type):
+    def make(a, b):
+        a, b = (literal(a), literal(b))
+        if a.dtype != b.dtype and not (kind.__name__.startswith("shift")):
+            a, b = prim.unify(a, b)
+        return kind(a, b)
+    make.__doc__ = f"The node {kind.__name__}, not folded."
+    return make
+
+
+def call_intrin(to, name, *args, **_):
+    """An intrinsic by name, with the dtype of its result."""
+    return prim.Call(dtype(to), str(name).removeprefix("tir.").removeprefix("tirx."),
+                     tuple(literal(a) if not isinstance(a, tir.Node) else a for a in args))
+
+
+def call_extern(to, name, *args, **_):
+    """Calls a C function."""
+    return call_intrin(to, "call_extern", literal(name), *args)
+
+
+def call_pure_extern(to, name, *args, **_):
+    """Calls a C function without effects."""
+    return call_intrin(to, "call_pure_extern", literal(name), *args)
+
+
+def call_packed(name, *args, **_):
+    """Calls a registered library function."""
+    return call_intrin("int32", "call_packed", literal(name), *args)
+
+
+def reinterpret(to, value):
+    """The same bits as another type."""
+    return call_intrin(to, "reinterpret", value)
+
+
+def undef(to="float32"):
+    """Any value."""
+    return call_intrin(to, "undef")
+
+
+def address_of(load):
+    """The address of an element."""
+    return prim.Call(dtype("handle"), "address_of", (load,))
+
+
+def ret(value):
+    """Returns from the tensor program."""
+    value = literal(value)
+    return prim.Call(value.dtype, "ret", (value,))
+
+
+def evaluate(value):
+    """A value for its effect, as a statement."""
+    return tir.Evaluate(literal(value))
+
+
+def comm_reducer(combine, identity):
+    """A reducer from a lambda and its identity elements."""
+    n = len(identity)
+    start = tuple(literal(i) for i in identity)
+    lhs = tuple(prim.Var(f"x{i}", s.dtype) for i, s in enumerate(start))
+    rhs = tuple(prim.Var(f"y{i}", s.dtype) for i, s in enumerate(start))
+    result = combine(*lhs, *rhs)
+    result = result if isinstance(result, tuple) else (result,)
+    if len(result) != n:
+        raise ParseError(f"the reducer gives {len(result)} values, {n} identity elements given")
+    return tir.CommReducer(lhs, rhs, tuple(literal(r) for r in result), start)
+
+
+def _range_of(dom):
+    if isinstance(dom, (tuple, list)) and len(dom) == 2:
+        low, high = prim.unify(*dom)
+        return tir.Range(low, prim.sub(high, low))
+    return tir.range_of(dom)
+
+
+def iter_var(var, dom, kind="spatial", thread_tag=""):
+    """An iteration variable as a value (in attributes)."""
+    kinds = {"DataPar": "spatial", "CommReduce": "reduce", "ThreadIndex": "thread"}
+    return tir.IterVar(var, None if dom is None else _range_of(dom), kinds.get(kind, kind),
+                       thread_tag)
+
+
+def _intrinsic(name: str):
+    row = INTRINSICS[name]
+
+    def make(*args, annotations=None, **_):
+        values = tuple(a if isinstance(a, tir.Node) else literal(a) for a in args)
+        if row.arity == 2 and len(values) == 2:
+            values = prim.unify(*values)
+        if row.arity >= 0 and len(values) != row.arity:
+            raise ParseError(f"T.{name} takes {row.arity} arguments, {len(values)} given")
+        to = values[0].dtype if row.result == SAME and values else \
+            dtype("int32" if row.result == SAME else row.result)
+        if row.result == "bool" and values[0].dtype.lanes > 1:
+            to = dtype("bool").with_lanes(values[0].dtype.lanes)
+        return prim.Call(to, name, values, tir.FrozenDict(annotations or {}))
+    make.__name__, make.__doc__ = name, f"The intrinsic {name}."
+    return make
+
+
+def _marker(name: str):
+    def refuse(*_, **__):
+        raise ParseError(f"{name} has a meaning only inside of @T.prim_func or ul.parse")
+    refuse.__name__ = name.rpartition(".")[2]
+    return refuse
+
+
+@dataclass(frozen=True)
+class LetType:
+    """`T.let[T.int32]`: the type of a named scalar value."""
+
+    def __getitem__(self, kind):
+        return kind
+
+    def __call__(self, var, value=None, *_):
+        return _marker("T.let")()
+
+
+class Namespace:
+    """Names below a name: `T.axis.spatial`."""
+
+    def __init__(self, **names):
+        self.__dict__.update(names)
+
+
+let = LetType()
+axis = Namespace(**{n: _marker(f"T.axis.{n}") for n in
+                    ("remap", "spatial", "reduce", "opaque", "scan", "S", "R", "O")})
+DIRECTIVES = ("grid", "serial", "parallel", "vectorized", "unroll", "thread_binding", "block",
+              "sblock", "init", "reads", "writes", "where", "func_attr", "block_attr",
+              "sblock_attr", "attr", "launch_thread", "LetStmt", "allocate", "preflattened_buffer",
+              "env_thread", "func_ret")
+
+for _name in _SCALARS:
+    globals()[_name] = ScalarType(dtype(_name))
+globals()["bool"] = boolean
+for _k in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float16", "float32",
+           "float64"):
+    for _l in (2, 4, 8, 16, 32, 64):
+        globals()[f"{_k}x{_l}"] = ScalarType(dtype(f"{_k}x{_l}"))
+for _name in INTRINSICS:
+    globals().setdefault(_name, _intrinsic(_name))
+for _kind in (prim.Add, prim.Sub, prim.Mul, prim.Div, prim.Mod, prim.FloorDiv, prim.FloorMod,
+              prim.Min, prim.Max, prim.EQ, prim.NE, prim.LT, prim.LE, prim.GT, prim.GE, prim.And,
+              prim.Or):
+    globals()[_kind.__name__] = _constructor(_kind)
+for _name in DIRECTIVES:
+    globals().setdefault(_name, _marker(f"T.{_name}"))
+
+BufferLoad = tir.BufferLoad
+NAMES = {n: v for n, v in list(globals().items()) if not n.startswith("_") and n not in
+         ("annotations", "dataclass", "field", "prim", "tir", "dtype", "DataType", "VOID",
+          "ParseError", "INTRINSICS", "SAME", "literal", "NAMES", "DIRECTIVES", "BufferSpec",
+          "ScalarType", "HandleType", "LetType", "Namespace")}
+
+
+def prim_func(func=None, **options):
+    """Parses the decorated function as a tensor program; see `ul.parse`."""
+    from .decorators import decorate
+    return decorate(func, options)
