@@ -51,7 +51,8 @@ def decl_buffer(shape, dtype_: str = "float32", name: str = "buffer", data: Var 
     """A new buffer; shape entries are ints or expressions; `data` defaults to a fresh pointer."""
     shape = tuple(literal(s) for s in (shape if isinstance(shape, (tuple, list)) else (shape,)))
     element = dtype(dtype_)
-    data = data or Var(name, HANDLE, PointerType(element, scope))
+    if data is None:
+        data = Var(name, HANDLE, PointerType(element, scope))
     if "elem_offset" not in fields and shape:
         fields["elem_offset"] = literal(0, shape[0].dtype)
     return Buffer(name, shape, element, data, scope=scope, **fields)

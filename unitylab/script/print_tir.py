@@ -53,10 +53,11 @@ class TirPrinter(PrimPrinter):
     def signature(self, func) -> tuple[list[str], list[tuple[tir.Buffer, str]]]:
         """The parameters' text, and the buffers that need a match_buffer."""
         params, matched = [], []
-        defined = {id(p) for p in func.params if isinstance(p, prim.Var)}
+        defined: set[int] = set()
         for p in func.params:
             if isinstance(p, prim.Var):
-                params.append(f"{self.define(p)}: {self.scalar_type(p)}")
+                defined.add(id(p))
+                params.append(f"{self.name_of(p)}: {self.scalar_type(p)}")
             elif self.plain(p) and (self.dialect.modern or self.static(p)):
                 text = self.buffer_type(p, defined)
                 params.append(f"{self.define(p)}: {text}")
@@ -146,6 +147,9 @@ class TirPrinter(PrimPrinter):
         trivial = root is not None and root.name == "root" and not (
             root.reads or root.writes or root.annotations or root.init or root.match_buffers) \
             and prim.is_const(func.body.predicate, 1)
+        if trivial and isinstance(root.body, tir.BlockRealize) and not root.body.iter_values \
+                and not root.alloc_buffers:
+            trivial = False  # the inner block would be taken for the root
         if trivial:
             self.out.line(f'# with {self.dialect.block}("root"):')
             with self.out.span(func.body), self.out.span(root):
