@@ -1,0 +1,257 @@
+"""Loads and stores: addresses, bounds checks, vectors."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+
+from ...ir import prim
+from ...ir.dtypes import DataType
+from ...ir.errors import BuildError
+from ...ir.prim import PrimExpr
+from ...ir.tir import Buffer, BufferLoad, BufferStore
+from . import unit as codes
+from .arithmetic import convert, narrow_bfloat, type_suffix, widen_bfloat
+from .frame import Frame, Memory
+from .types import I32, I64, PTR, i64, known, lanes_of, memory_type, splat, with_lanes
+
+
+class Access:
+    """Reads and writes the buffers of a frame; `expressions` evaluates the indices."""
+
+    def __init__(self, frame: Frame, expressions):
+        self.frame, self.expressions = frame, expressions
+
+    @property
+    def b(self) -> ir.IRBuilder:
+        return self.frame.builder
+
+    # --- whole accesses ---------------------------------------------------------------------
+
+    def load(self, n: BufferLoad) -> ir.Value:
+        t = n.dtype
+        mask = None if n.predicate is None else self.expressions.visit(n.predicate)
+        pointers = self._checked(n, mask)
+        kind = memory_type(t)
+        if isinstance(pointers, list):
+            value = self._gather(pointers, n.buffer.dtype, kind, mask)
+        elif mask is not None:
+            value = self._masked_load(pointers, kind, mask, t)
+        else:
+            value = self.b.load(pointers, typ=kind, align=self._align(n.buffer))
+        return self._from_memory(value, t)
+
+    def store(self, n: BufferStore) -> None:
+        buffer = n.buffer
+        lanes = max(i.dtype.lanes for i in n.indices) if n.indices else 1
+        t = buffer.dtype.element.with_lanes(lanes * buffer.dtype.lanes)
+        value = splat(self.b, self.expressions.visit(n.value), t.lanes)
+        value = self._to_memory(value, n.value.dtype, t)
+        mask = None if n.predicate is None else self.expressions.visit(n.predicate)
+        pointers = self._checked(n, mask)
+        if isinstance(pointers, list):
+            self._scatter(pointers, value, mask)
+        elif mask is not None:
+            self._masked_store(pointers, value, mask, t)
+        else:
+            self.b.store(value, pointers, align=self._align(buffer))
+
+    def address(self, n: BufferLoad) -> ir.Value:
+        """The address of an element."""
+        pointers = self._checked(n, None)
+        return pointers if not isinstance(pointers, list) else pointers[0]
+
+    @staticmethod
+    def _align(b: Buffer) -> int:
+        return b.dtype.itemsize
+
+    def _from_memory(self, value: ir.Value, t: DataType) -> ir.Value:
+        if t.is_bool:
+            return self.b.icmp_unsigned("!=", value, ir.Constant(value.type, None))
+        return widen_bfloat(self.b, value) if t.element == "bfloat16" else value
+
+    def _to_memory(self, value: ir.Value, source: DataType, t: DataType) -> ir.Value:
+        value = convert(self.b, value, source, t)
+        if t.is_bool:
+            return self.b.zext(value, memory_type(t))
+        return narrow_bfloat(self.b, value) if t.element == "bfloat16" else value
+
+    # --- addresses --------------------------------------------------------------------------
+
+    def _checked(self, n: BufferLoad | BufferStore, mask):
+        """The address of the (first) element, or a list of addresses, one a lane."""
+        buffer = n.buffer
+        memory = self.frame.memory_of(buffer)
+        if len(n.indices) != len(memory.shape):
+            raise BuildError(f"{buffer.name} has {len(memory.shape)} dimensions, "
+                             f"{len(n.indices)} indices given", span=n.span)
+        lanes = max((i.dtype.lanes for i in n.indices), default=1)
+        parts = [self._index(i) for i in n.indices]
+        if self.frame.unit.checked:
+            for d, (e, part) in enumerate(zip(n.indices, parts)):
+                self._check(n, memory, d, e, part, mask)
+        if lanes == 1 or all(p[1] is not None for p in parts):
+            return self._regular(buffer, memory, parts, lanes)
+        return self._lane_addresses(buffer, memory, parts, lanes)
+
+    def _index(self, e: PrimExpr) -> tuple[ir.Value, ir.Value | None]:
+        """(base, stride from lane to lane); (vector, None) if it is not regular."""
+        if isinstance(e, prim.Ramp):
+            return self.expressions.index(e.base), self.expressions.index(e.stride)
+        if isinstance(e, prim.Broadcast) and e.value.dtype.lanes == 1:
+            return self.expressions.index(e.value), i64(0)
+        if e.dtype.lanes == 1:
+            return self.expressions.index(e), i64(0)
+        return self._wide_vector(self.expressions.visit(e), e.dtype), None
+
+    def _wide_vector(self, value: ir.Value, t: DataType) -> ir.Value:
+        if t.bits == 64:
+            return value
+        wide = with_lanes(I64, lanes_of(value))
+        return (self.b.sext if t.kind == "int" else self.b.zext)(value, wide)
+
+    def _regular(self, buffer: Buffer, memory: Memory, parts, lanes: int):
+        offset = self._offset(memory, [p[0] for p in parts])
+        first = self._element(buffer, memory.pointer, offset)
+        if lanes == 1:
+            return first
+        step = self._offset(memory, [p[1] for p in parts])
+        if known(step) == 1:
+            return first
+        return [self._element(buffer, memory.pointer, self._add(offset, self._mul(step, i64(k))))
+                for k in range(lanes)]
+
+    def _lane_addresses(self, buffer: Buffer, memory: Memory, parts, lanes: int) -> list[ir.Value]:
+        result = []
+        for k in range(lanes):
+            at = [self.b.extract_element(base, ir.Constant(I32, k)) if stride is None
+                  else self._add(base, self._mul(stride, i64(k))) for base, stride in parts]
+            result.append(self._element(buffer, memory.pointer, self._offset(memory, at)))
+        return result
+
+    def _offset(self, memory: Memory, indices) -> ir.Value:
+        total: ir.Value = i64(0)
+        for index, stride in zip(indices, memory.strides):
+            total = self._add(total, self._mul(index, stride))
+        return total
+
+    def _element(self, buffer: Buffer, pointer: ir.Value, offset: ir.Value) -> ir.Value:
+        if known(offset) == 0:
+            return pointer
+        return self.b.gep(pointer, [offset], source_etype=memory_type(buffer.dtype), inbounds=True)
+
+    def _add(self, x: ir.Value, y: ir.Value) -> ir.Value:
+        if known(x) is not None and known(y) is not None:
+            return i64(known(x) + known(y))
+        if known(x) == 0:
+            return y
+        return x if known(y) == 0 else self.b.add(x, y, flags=("nsw",))
+
+    def _mul(self, x: ir.Value, y: ir.Value) -> ir.Value:
+        if known(x) is not None and known(y) is not None:
+            return i64(known(x) * known(y))
+        if known(x) == 1 or known(y) == 0:
+            return y
+        return x if known(y) == 1 or known(x) == 0 else self.b.mul(x, y, flags=("nsw",))
+
+    # --- checks -----------------------------------------------------------------------------
+
+    def _check(self, n, memory: Memory, d: int, e: PrimExpr, part, mask) -> None:
+        """Stops where index `d` may be outside of its dimension and cannot be proven inside."""
+        low, high = self.frame.bounds.inside(e, n.buffer.shape[d])
+        if low and high:
+            return
+        base, stride = part
+        extent, lanes = memory.shape[d], e.dtype.lanes
+        if mask is not None and lanes_of(mask) > 1 or stride is None:
+            self._check_lanes(n, d, base, stride, extent, max(lanes, n_lanes(n)), mask)
+            return
+        ends = [base]
+        if lanes > 1 and known(stride) != 0:
+            ends.append(self._add(base, self._mul(stride, i64(lanes - 1))))
+        for end in ends:
+            inside = self.b.icmp_unsigned("<", end, extent)
+            if mask is not None:
+                inside = self.b.or_(inside, self.b.not_(mask))
+            self.frame.require(inside, codes.OUT_OF_BOUNDS, self.frame.here(n.buffer, n.span),
+                               (end, i64(d), extent))
+
+    def _check_lanes(self, n, d, base, stride, extent, lanes: int, mask) -> None:
+        """Checks each lane that is not masked out."""
+        for k in range(lanes):
+            at = ir.Constant(I32, k)
+            if stride is not None:
+                one = self._add(base, self._mul(stride, i64(k)))
+            else:
+                one = self.b.extract_element(base, at) if lanes_of(base) > 1 else base
+            inside = self.b.icmp_unsigned("<", one, extent)
+            if mask is not None:
+                bit = mask if lanes_of(mask) == 1 else self.b.extract_element(mask, at)
+                inside = self.b.or_(inside, self.b.not_(bit))
+            self.frame.require(inside, codes.OUT_OF_BOUNDS, self.frame.here(n.buffer, n.span),
+                               (one, i64(d), extent))
+
+    # --- vectors ----------------------------------------------------------------------------
+
+    def _gather(self, pointers: list, element: DataType, kind: ir.Type, mask) -> ir.Value:
+        """Loads lane by lane; lanes that are masked out are zero."""
+        each = memory_type(element)
+        if element.lanes > 1:
+            raise BuildError(f"a vector index into a buffer of {element} has no code generation")
+        result: ir.Value = ir.Constant(kind, None if mask is not None else ir.Undefined)
+        for k, p in enumerate(pointers):
+            at = ir.Constant(I32, k)
+            if mask is None:
+                one = self.b.load(p, typ=each, align=element.itemsize)
+            else:
+                one = self._guarded_load(p, each, self._bit(mask, at))
+            result = self.b.insert_element(result, one, at)
+        return result
+
+    def _bit(self, mask: ir.Value, at: ir.Constant) -> ir.Value:
+        return mask if lanes_of(mask) == 1 else self.b.extract_element(mask, at)
+
+    def _guarded_load(self, pointer: ir.Value, kind: ir.Type, bit: ir.Value) -> ir.Value:
+        before = self.b.block
+        with self.b.if_then(bit):
+            value = self.b.load(pointer, typ=kind)
+            inside = self.b.block
+        phi = self.b.phi(kind)
+        phi.add_incoming(ir.Constant(kind, None), before)
+        phi.add_incoming(value, inside)
+        return phi
+
+    def _scatter(self, pointers: list, value: ir.Value, mask) -> None:
+        for k, p in enumerate(pointers):
+            at = ir.Constant(I32, k)
+            if mask is None:
+                self.b.store(self.b.extract_element(value, at), p)
+            else:
+                with self.b.if_then(self._bit(mask, at)):
+                    self.b.store(self.b.extract_element(value, at), p)
+
+    def _masked_load(self, pointer, kind: ir.Type, mask, t: DataType) -> ir.Value:
+        if t.lanes == 1:
+            return self._guarded_load(pointer, kind, mask)
+        mask = splat(self.b, mask, t.lanes)
+        function = self._masked("load", kind, kind, [PTR, I32, mask.type, kind])
+        return self.b.call(function, [pointer, ir.Constant(I32, t.itemsize), mask,
+                                      ir.Constant(kind, None)])
+
+    def _masked_store(self, pointer, value, mask, t: DataType) -> None:
+        if t.lanes == 1:
+            with self.b.if_then(mask):
+                self.b.store(value, pointer)
+            return
+        mask = splat(self.b, mask, t.lanes)
+        function = self._masked("store", value.type, ir.VoidType(),
+                                [value.type, PTR, I32, mask.type])
+        self.b.call(function, [value, pointer, ir.Constant(I32, t.itemsize), mask])
+
+    def _masked(self, name: str, kind: ir.Type, result: ir.Type, args) -> ir.Function:
+        full = f"llvm.masked.{name}.{type_suffix(kind)}.p0"
+        found = self.frame.unit.module.globals.get(full)
+        return found or ir.Function(self.frame.unit.module, ir.FunctionType(result, args), full)
+
+
+def n_lanes(n: BufferLoad | BufferStore) -> int:
+    return max((i.dtype.lanes for i in n.indices), default=1)

@@ -1,0 +1,320 @@
+"""Scalar and vector expressions as LLVM values."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+
+from ...ir import prim, tir
+from ...ir.dtypes import BOOL, DataType
+from ...ir.errors import BuildError
+from ...ir.node import Node
+from ...ir.prim import PrimExpr
+from ...ir.visitor import Dispatch
+from ..polynomial import never_wraps
+from . import unit as codes
+from .access import Access
+from .arithmetic import FUSE, binary, convert, divide
+from .frame import Frame
+from .intrinsics import ROWS
+from .types import (I32, PTR, constant, i64, known, lanes_of, memory_type, register_type,
+                    splat)
+
+_DIVISIONS = (prim.FloorDiv, prim.FloorMod, prim.Div, prim.Mod)
+_WIDE = (prim.Add, prim.Sub, prim.Mul, prim.Min, prim.Max, *_DIVISIONS)
+
+
+class Expressions(Dispatch):
+    """Evaluates expressions at the place where the frame's builder stands."""
+
+    def __init__(self, frame: Frame, call_function):
+        self.frame = frame
+        self.call_function = call_function
+        self.access = Access(frame, self)
+        self.flags = FUSE
+
+    @property
+    def b(self) -> ir.IRBuilder:
+        return self.frame.builder
+
+    # --- indices: integer arithmetic in 64 bits, which never wraps around ---------------------
+
+    def index(self, e: PrimExpr) -> ir.Value:
+        """The value of a scalar integer expression as 64-bit integer."""
+        if isinstance(e, prim.IntImm):
+            return i64(int(e.value))
+        if isinstance(e, prim.Var) and id(e) in self.frame.wide:
+            return self.frame.wide[id(e)]
+        if e.dtype in ("int32", "int64") and never_wraps(e):
+            if isinstance(e, _WIDE):
+                return self._wide_binary(e)
+            if isinstance(e, prim.Cast):
+                return self.index(e.value)
+        value = self.visit(e)
+        return convert(self.b, value, e.dtype, DataType("int64"))
+
+    def _wide_binary(self, e: prim.BinaryExpr) -> ir.Value:
+        x, y, kind = self.index(e.a), self.index(e.b), type(e)
+        folded = fold(kind, known(x), known(y))
+        if folded is not None:
+            return i64(folded)
+        if kind in (prim.Add, prim.Sub) and known(y) == 0:
+            return x
+        if kind is prim.Add and known(x) == 0 or kind is prim.Mul and known(x) == 1:
+            return y
+        if kind is prim.Mul and known(y) == 1:
+            return x
+        if kind in _DIVISIONS:
+            return self._divide(e, x, y, signed=True)
+        return binary(self.b, kind, x, y, DataType("int64"))
+
+    def _divide(self, e: prim.BinaryExpr, x, y, signed: bool) -> ir.Value:
+        """An integer division; the divisor is checked unless it is a literal."""
+        if known(y) in (0, None) and not _nonzero_vector(y):
+            self._check_divisor(e, y)
+        bounds = self.frame.bounds
+        positive = signed and e.dtype.lanes == 1 and e.dtype in ("int32", "int64") and \
+            bounds.holds(bounds.polynomial(e.a)) and bounds.holds(bounds.polynomial(e.b))
+        return divide(self.b, type(e), x, y, signed, positive)
+
+    def _check_divisor(self, e: prim.BinaryExpr, y: ir.Value) -> None:
+        if not self.frame.unit.checked and known(y) is None:
+            return
+        fine = self.b.icmp_signed("!=", y, ir.Constant(y.type, None))
+        if lanes_of(y) > 1:
+            fine = reduce_and(self.b, fine)
+        self.frame.require(fine, codes.DIVISION_BY_ZERO, self.frame.here(span=e.span))
+
+    # --- leaves -----------------------------------------------------------------------------
+
+    def visit_Var(self, n: prim.Var) -> ir.Value:
+        frame = self.frame
+        if id(n) in frame.scalars:
+            return frame.scalars[id(n)]
+        if id(n) in frame.wide:
+            return convert(self.b, frame.wide[id(n)], DataType("int64"), n.dtype)
+        if id(n) in frame.pointers:
+            return frame.pointers[id(n)]
+        raise BuildError(f"variable {n.name!r} is used but not defined", span=n.span,
+                         hint="define it as a parameter, a loop or a dimension of a parameter")
+
+    def visit_IntImm(self, n: prim.IntImm) -> ir.Value:
+        if n.dtype.kind == "handle":
+            return self.b.inttoptr(i64(int(n.value)), PTR)
+        return constant(n.value, n.dtype)
+
+    def visit_FloatImm(self, n: prim.FloatImm) -> ir.Value:
+        return constant(n.value, n.dtype)
+
+    def visit_StringImm(self, n: prim.StringImm) -> ir.Value:
+        raise BuildError("a string has no machine code", span=n.span)
+
+    # --- operators --------------------------------------------------------------------------
+
+    def visit_BinaryExpr(self, n: prim.BinaryExpr) -> ir.Value:
+        kind, t = type(n), n.a.dtype
+        if kind in (prim.And, prim.Or) and n.dtype.lanes == 1:
+            return self._lazy_logic(n)
+        if kind in _DIVISIONS and not t.is_float:
+            if t in ("int32", "int64") and never_wraps(n):
+                return convert(self.b, self._wide_binary(n), DataType("int64"), t)
+            x, y = self.visit(n.a), self.visit(n.b)
+            return self._divide(n, x, y, t.kind == "int")
+        if isinstance(n, prim.CompareExpr) and t in ("int32", "int64"):
+            return binary(self.b, kind, self.index(n.a), self.index(n.b), DataType("int64"))
+        x, y = self.visit(n.a), self.visit(n.b)
+        lanes = max(lanes_of(x), lanes_of(y))
+        result = binary(self.b, kind, splat(self.b, x, lanes), splat(self.b, y, lanes), t,
+                        self.flags)
+        return self._rounded(result, n.dtype)
+
+    def _rounded(self, x: ir.Value, t: DataType) -> ir.Value:
+        """bfloat16 arithmetic is done in float; each result is rounded."""
+        if t.element == "bfloat16":
+            return convert(self.b, x, DataType("float32"), t)
+        return x
+
+    def _lazy_logic(self, n: prim.BinaryExpr) -> ir.Value:
+        """`and`, `or`: the right side is evaluated only where it decides."""
+        if not may_fail(n.b):
+            return binary(self.b, type(n), self.visit(n.a), self.visit(n.b), BOOL)
+        if isinstance(n, prim.And):
+            return self.lazy(n.a, n.b, prim.literal(False), BOOL)
+        return self.lazy(n.a, prim.literal(True), n.b, BOOL)
+
+    def visit_Not(self, n: prim.Not) -> ir.Value:
+        return self.b.not_(self.visit(n.a))
+
+    def visit_Select(self, n: prim.Select) -> ir.Value:
+        return self._select(*map(self.visit, (n.condition, n.true_value, n.false_value)))
+
+    def _select(self, c, x, y) -> ir.Value:
+        lanes = max(lanes_of(x), lanes_of(y), lanes_of(c))
+        x, y = splat(self.b, x, lanes), splat(self.b, y, lanes)
+        return self.b.select(c, x, y)
+
+    def lazy(self, condition: PrimExpr, then: PrimExpr, other: PrimExpr, t: DataType) -> ir.Value:
+        """One of two values; only that one is evaluated, unless both are harmless."""
+        bounds = self.frame.bounds
+        if condition.dtype.lanes > 1 or not (may_fail(then) or may_fail(other)):
+            return self._select(self.visit(condition), self.visit(then), self.visit(other))
+        c = self.visit(condition)
+        function = self.frame.function
+        yes, no, end = (function.append_basic_block(n) for n in ("if.true", "if.false", "if.end"))
+        self.b.cbranch(c, yes, no)
+        values = []
+        for start, e, holds in ((yes, then, True), (no, other, False)):
+            self.b.position_at_end(start)
+            with bounds.where(condition, holds):
+                values.append((splat(self.b, self.visit(e), t.lanes), self.b.block))
+            self.b.branch(end)
+        self.b.position_at_end(end)
+        phi = self.b.phi(register_type(t))
+        for value, block in values:
+            phi.add_incoming(value, block)
+        return phi
+
+    def visit_Cast(self, n: prim.Cast) -> ir.Value:
+        if n.value.dtype in ("int32", "int64") and (n.dtype.is_int and n.dtype.lanes == 1):
+            return convert(self.b, self.index(n.value), DataType("int64"), n.dtype)
+        value = splat(self.b, self.visit(n.value), n.dtype.lanes)
+        return convert(self.b, value, n.value.dtype, n.dtype)
+
+    def visit_Let(self, n: prim.Let) -> ir.Value:
+        self.bind(n.var, n.value)
+        return self.visit(n.body)
+
+    def bind(self, v: prim.Var, e: PrimExpr) -> None:
+        """Gives a variable the value of an expression, from here on."""
+        if v.dtype in ("int32", "int64") and e.dtype in ("int32", "int64"):
+            self.frame.set_wide(v, self.index(e))
+            self.frame.bounds.define(v, e)
+        else:
+            value = splat(self.b, self.visit(e), v.dtype.lanes)
+            self.frame.set_scalar(v, convert(self.b, value, e.dtype, v.dtype))
+
+    # --- vectors ----------------------------------------------------------------------------
+
+    def visit_Ramp(self, n: prim.Ramp) -> ir.Value:
+        base, stride = self.visit(n.base), self.visit(n.stride)
+        lanes = n.dtype.lanes
+        steps = ir.Constant(register_type(n.dtype), list(range(lanes)))
+        strides = self.b.mul(splat(self.b, stride, lanes), steps)
+        return self.b.add(splat(self.b, base, lanes), strides)
+
+    def visit_Broadcast(self, n: prim.Broadcast) -> ir.Value:
+        register_type(n.dtype)
+        value = self.visit(n.value)
+        if lanes_of(value) == 1:
+            return splat(self.b, value, n.dtype.lanes)
+        pattern = [i % lanes_of(value) for i in range(n.dtype.lanes)]
+        return self.b.shuffle_vector(value, ir.Constant(value.type, ir.Undefined),
+                                     ir.Constant(ir.VectorType(I32, len(pattern)), pattern))
+
+    def visit_Shuffle(self, n: prim.Shuffle) -> ir.Value:
+        vectors = [self.visit(v) for v in n.vectors]
+        scalars = [v if lanes_of(v) == 1 else self.b.extract_element(v, ir.Constant(I32, k))
+                   for v in vectors for k in range(lanes_of(v))]
+        places = [prim.as_int(i) for i in n.indices]
+        if None in places or not all(0 <= p < len(scalars) for p in places):
+            raise BuildError("the indices of a shuffle must be literals within the vectors",
+                             span=n.span)
+        picked = [scalars[p] for p in places]
+        if len(picked) == 1:
+            return picked[0]
+        result: ir.Value = ir.Constant(register_type(n.dtype), ir.Undefined)
+        for k, value in enumerate(picked):
+            result = self.b.insert_element(result, value, ir.Constant(I32, k))
+        return result
+
+    # --- memory and calls -------------------------------------------------------------------
+
+    def visit_BufferLoad(self, n: tir.BufferLoad) -> ir.Value:
+        return self.access.load(n)
+
+    def visit_Call(self, n: prim.Call) -> ir.Value:
+        if isinstance(n.op, prim.GlobalVar):
+            return self.call_function(n)
+        name = n.op.removeprefix("tir.")
+        special = getattr(self, f"call_{name}", None)
+        if special is not None:
+            return special(n)
+        row = ROWS.get(name)
+        if row is None or not n.args:
+            raise BuildError(f"the intrinsic {name!r} has no code generation", span=n.span)
+        lanes = n.dtype.lanes
+        values = [splat(self.b, self.visit(a), lanes) for a in n.args]
+        return self._rounded(row(self.b, values, n.args[0].dtype.with_lanes(lanes), n.dtype),
+                             n.dtype)
+
+    def call_if_then_else(self, n: prim.Call) -> ir.Value:
+        return self.lazy(*n.args, n.dtype)
+
+    def call_reinterpret(self, n: prim.Call) -> ir.Value:
+        source, to = n.args[0].dtype, n.dtype
+        if source.bits * source.lanes != to.bits * to.lanes:
+            raise BuildError(f"{source} cannot be reinterpreted as {to}: sizes differ", span=n.span)
+        return self.b.bitcast(self.visit(n.args[0]), memory_type(to))
+
+    def call_undef(self, n: prim.Call) -> ir.Value:
+        return ir.Constant(register_type(n.dtype), None)
+
+    def call_assume(self, n: prim.Call) -> ir.Value:
+        return constant(1, BOOL)
+
+    def call_prefetch(self, n: prim.Call) -> ir.Value:
+        return ir.Constant(I32, 0)
+
+    def call_address_of(self, n: prim.Call) -> ir.Value:
+        return self.access.address(n.args[0])
+
+    def call_call_extern(self, n: prim.Call) -> ir.Value:
+        name = n.args[0].value if n.args and isinstance(n.args[0], prim.StringImm) else ""
+        raise BuildError(f"the C function {name!r} is unknown to this process", span=n.span,
+                         hint="register it with ul.register_func and call it by R.call_dps_packed")
+
+    call_call_pure_extern = call_call_extern
+
+    def call_call_packed(self, n: prim.Call) -> ir.Value:
+        name = n.args[0].value if n.args and isinstance(n.args[0], prim.StringImm) else ""
+        raise BuildError(f"a tensor program cannot call the library function {name!r}", span=n.span,
+                         hint="call it from a graph function: R.call_dps_packed")
+
+    def default(self, n: Node, *args):
+        raise BuildError(f"{type(n).__name__} has no code generation",
+                         span=getattr(n, "span", None))
+
+
+def fold(kind: type, x: int | None, y: int | None) -> int | None:
+    """The result of an operator on two known numbers."""
+    if x is None or y is None or kind in _DIVISIONS and y == 0:
+        return None
+    if kind in (prim.Div, prim.Mod):
+        q = prim.truncdiv_int(x, y)
+        return q if kind is prim.Div else x - y * q
+    table = {prim.Add: int.__add__, prim.Sub: int.__sub__, prim.Mul: int.__mul__, prim.Min: min,
+             prim.Max: max, prim.FloorDiv: int.__floordiv__, prim.FloorMod: int.__mod__}
+    value = table[kind](x, y)
+    return value if -2**63 <= value < 2**63 else None
+
+
+def _nonzero_vector(y: ir.Value) -> bool:
+    """Whether `y` is a literal vector without a zero."""
+    if not isinstance(y, ir.Constant) or not isinstance(y.constant, list):
+        return False
+    return all(known(c) not in (0, None) for c in y.constant)
+
+
+def may_fail(e: PrimExpr) -> bool:
+    """Whether an expression can fail or costs much: what must not be evaluated in vain."""
+    if isinstance(e, (tir.BufferLoad, prim.Call)):
+        return True
+    if isinstance(e, _DIVISIONS) and not e.dtype.is_float and not prim.as_int(e.b):
+        return True
+    return any(may_fail(c) for c in e.children() if isinstance(c, PrimExpr))
+
+
+def reduce_and(b: ir.IRBuilder, mask: ir.Value) -> ir.Value:
+    """Whether all lanes hold."""
+    lanes = lanes_of(mask)
+    bits = b.bitcast(mask, ir.IntType(lanes))
+    return b.icmp_unsigned("==", bits, ir.Constant(ir.IntType(lanes), (1 << lanes) - 1))

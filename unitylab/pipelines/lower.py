@@ -1,0 +1,25 @@
+"""How tensor programs are lowered for code generation."""
+
+from __future__ import annotations
+
+from ..ir.transform import Sequential
+from ..transforms.tir.lower_alloc_buffers import LowerAllocBuffers
+from ..transforms.tir.lower_blocks import LowerBlocks
+from ..transforms.tir.lower_init_block import LowerInitBlock
+from ..transforms.tir.lower_match_buffer import LowerMatchBuffer
+from ..transforms.tir.lower_vectorized_loop import LowerVectorizedLoop
+
+blocks = (
+    LowerMatchBuffer(),
+    LowerInitBlock(),
+    LowerAllocBuffers(),
+    LowerBlocks(),
+)
+
+lower = Sequential((
+    LowerMatchBuffer(),
+    LowerInitBlock(),
+    LowerAllocBuffers(),
+    LowerBlocks(keep_names=True),
+    LowerVectorizedLoop(),
+))
