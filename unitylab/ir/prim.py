@@ -348,12 +348,13 @@ def _fold(a: PrimExpr, b: PrimExpr, f: Callable, kind: type, to: DataType | None
     if type(a) is type(b) and isinstance(a, (IntImm, FloatImm)):
         value = f(a.value, b.value)
         t = to or a.dtype
-        if _representable(value, t):
+        if representable(value, t):
             return literal(value, t)
     return kind(a, b)
 
 
-def _representable(value, t: DataType) -> bool:
+def representable(value, t: DataType) -> bool:
+    """Whether a literal of dtype `t` can have this value."""
     if isinstance(value, float):
         return math.isfinite(value)
     if t.kind == "int":
