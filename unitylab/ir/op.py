@@ -14,7 +14,8 @@ from typing import Any
 
 from .errors import StructInfoError
 from .node import FrozenDict, Node, node, note, plain
-from .relax import Call, as_expr
+from .relax import Call, Expr, ExternFunc, ShapeExpr, as_expr
+from .struct_info import as_dims
 
 REQUIRED = object()
 
@@ -24,7 +25,8 @@ class Param:
     """A parameter of an op.
 
     `kind`: "tensor" and "expr" are arguments of the call (an optional one may be None, "tensors"
-    is a tuple of tensors, "shape" a shape); "attr" is a plain value kept in `Call.attrs`.
+    is a tuple of tensors, "shape" a shape, "func" a callee, "rest" any further values); "attr" is
+    a plain value kept in `Call.attrs`.
     """
 
     name: str
@@ -60,15 +62,20 @@ class Op(Node):
 
     def __call__(self, *args, **kwargs) -> Call:
         """The call expression; Python values become expressions or attributes by the signature."""
+        infos = kwargs.pop("sinfo_args", kwargs.pop("ty_args", ()))
         values = bind(self, args, kwargs)
         exprs, attrs = [], {}
         for p in self.params:
             value = values[p.name]
             if p.kind == "attr":
                 attrs[p.name] = freeze(value)
+            elif p.kind == "rest":
+                exprs += map(as_expr, value)
             elif value is not None:
-                exprs.append(as_expr(value))
-        return Call(self, tuple(exprs), FrozenDict(attrs))
+                exprs.append(as_argument(p.kind, value))
+        infos = infos if isinstance(infos, (list, tuple)) else (infos,)
+        return Call(self, tuple(exprs), FrozenDict(attrs),
+                    tuple(getattr(i, "bare", i) for i in infos))
 
     def attr(self, call: Call, name: str):
         """An attribute of a call of this op, or its default."""
@@ -84,9 +91,24 @@ def freeze(value):
     return FrozenDict({k: freeze(v) for k, v in value.items()}) if isinstance(value, dict) else value
 
 
+def as_argument(kind: str, value) -> Expr | Node:
+    """A Python value as an argument of that kind: a list of sizes is a shape where a shape is
+    expected, a list of tensors a tuple, a string the name of a library function."""
+    if kind == "shape" and isinstance(value, (list, tuple)):
+        return ShapeExpr(as_dims(value))
+    if kind == "tensors" and isinstance(value, list):
+        return as_expr(tuple(value))
+    if kind == "func" and isinstance(value, str):
+        return ExternFunc(value)
+    return as_expr(value)
+
+
 def bind(op: Op, args: tuple, kwargs: dict) -> dict[str, Any]:
     """Arguments by parameter name, defaults filled in."""
     names = [p.name for p in op.params]
+    place = next((k for k, p in enumerate(op.params) if p.kind == "rest"), None)
+    if place is not None and names[place] not in kwargs:
+        args = (*args[:place], args[place:]) if len(args) > place else args
     if len(args) > len(names):
         raise StructInfoError(f"{op.short} takes {len(names)} arguments, {len(args)} given",
                               hint=f"{op.short}({', '.join(names)})")
