@@ -467,17 +467,16 @@ class TirParser(Evaluator):
         frame = self.frames.pop()
         self.scopes.pop()
         body = tir.seq(*frame.stmts) if frame.stmts else tir.Evaluate(prim.literal(0))
-        reads, writes = frame.reads, frame.writes
-        root = len(self.frames) == 1 and name == "root" and not frame.iter_vars
-        if (reads is None or writes is None) and not root:
-            found = derive_regions(body, frame.init, tuple(frame.iter_vars), frame.allocs,
-                                   frame.matches)
-            reads = found[0] if reads is None else reads
-            writes = found[1] if writes is None else writes
         span = self.source.span(n)
-        block = tir.Block(tuple(frame.iter_vars), tuple(reads or ()), tuple(writes or ()), name,
-                          body, frame.init, tuple(frame.allocs), tuple(frame.matches),
+        block = tir.Block(tuple(frame.iter_vars), tuple(frame.reads or ()),
+                          tuple(frame.writes or ()), name, body, frame.init, tuple(frame.allocs),
+                          tuple(frame.matches),
                           FrozenDict(frame.annotations) if frame.annotations else EMPTY, span=span)
+        root = len(self.frames) == 1 and name == "root" and not frame.iter_vars
+        if (frame.reads is None or frame.writes is None) and not root:
+            reads, writes = derive_regions(block)
+            block = block.replace(reads=reads if frame.reads is None else block.reads,
+                                  writes=writes if frame.writes is None else block.writes)
         predicate = prim.logical_and(*frame.predicate)
         self.emit(tir.BlockRealize(tuple(frame.iter_values), predicate, block, span=span), n)
 
