@@ -103,8 +103,12 @@ class Mutator(Dispatch):
         return self.rebuild(node)
 
     def rebuild(self, node: Node) -> Node:
-        """The node with its children rewritten."""
-        return node.map_children(self.visit)
+        """The node with its children rewritten, and what was inferred of it."""
+        new = node.map_children(self.visit)
+        if isinstance(new, (relax.Call, relax.If)) and new.struct_info is not None:
+            info = self.visit(new.struct_info)
+            return new if info is new.struct_info else new.replace(struct_info=info)
+        return new
 
     def visit_SeqStmt(self, node: tir.SeqStmt) -> tir.Stmt:
         new = self.rebuild(node)
