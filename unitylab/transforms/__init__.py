@@ -1,0 +1,16 @@
+"""Every pass by its name: one line each."""
+
+from __future__ import annotations
+
+from ..ir.transform import FunctionPass, Pass, Sequential
+from .cross.fuse_tir import FuseTIR
+from .relax.annotate_tir_op_pattern import AnnotateTIROpPattern
+from .relax.dead_code_elimination import DeadCodeElimination
+from .relax.fuse_ops import FuseOps
+from .relax.legalize_ops import LegalizeOps
+
+
+def all_passes() -> dict[str, type[Pass]]:
+    """The pass classes by name, in alphabetical order."""
+    found = {n: c for n, c in globals().items() if isinstance(c, type) and issubclass(c, Pass)}
+    return {n: found[n] for n in sorted(found) if found[n] not in (Pass, FunctionPass, Sequential)}

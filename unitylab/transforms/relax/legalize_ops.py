@@ -1,0 +1,119 @@
+"""`LegalizeOps`: graph operators become calls of tensor programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...ir.block_builder import lower_te
+from ...ir.errors import StructInfoError
+from ...ir.module import IRModule
+from ...ir.node import EMPTY, FrozenDict
+from ...ir.op import Op
+from ...ir.prim import PrimExpr, literal
+from ...ir.relax import Call, Constant, Expr, Function, VarBinding, info_of
+from ...ir.struct_info import StructInfo, TensorStructInfo, TupleStructInfo
+from ...ir.transform import Pass, Recorder
+from ...ir.visitor import fresh_copy
+from ..private_functions import PrivateFunctions
+from .binding_mutator import BindingMutator
+
+
+@dataclass(frozen=True)
+class LegalizeOps(Pass):
+    """Replaces each call of an operator that says how it is computed (`Op.te`) by `call_tir` of a
+    tensor program made from that; equal programs are shared. Operators without a computation,
+    of unknown shape, and those named in `skip` stay.
+
+    skip: short names of operators (`"matmul"`, `"nn.conv2d"`) to leave alone.
+    rules: computations by short name, used instead of the operator's own: a function of the
+        tensors (`te.Tensor`) and attributes of the call that returns tensors."""
+
+    skip: tuple[str, ...] = ()
+    rules: FrozenDict = EMPTY
+
+    def __post_init__(self):
+        object.__setattr__(self, "skip", tuple(self.skip))
+        object.__setattr__(self, "rules", FrozenDict(self.rules))
+
+    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
+        functions = PrivateFunctions(mod)
+        for name, func in mod.graph_funcs.items():
+            new = _Legalizer(mod, name, recorder, self, functions).visit(func)
+            functions.mod = functions.mod.with_functions({name: new})
+        return functions.mod
+
+    def computation(self, op: Op) -> Callable | None:
+        """How to compute `op`, None if it stays."""
+        return None if op.short in self.skip else self.rules.get(op.short, op.te)
+
+
+class _Legalizer(BindingMutator):
+    def __init__(self, mod, function, recorder, options: LegalizeOps, functions: PrivateFunctions):
+        super().__init__(mod, function, recorder)
+        self.options, self.functions = options, functions
+
+    def visit_Function(self, func: Function) -> Function:
+        return func if "Codegen" in func.attrs else self.rebuild(func)
+
+    def visit_VarBinding(self, binding: VarBinding) -> VarBinding:
+        new = self.rebuild(binding)
+        call = new.value
+        compute = self.options.computation(call.op) \
+            if isinstance(call, Call) and isinstance(call.op, Op) else None
+        if compute is None or not self.wants("legalize", binding):
+            return new
+        made = self.legalized(call, compute, info_of(new.var))
+        if made is None:
+            return new
+        result = new.replace(value=made)
+        func = self.functions.mod[made.args[0].name]
+        self.record("legalize", (binding, binding.value), (result, made, func))
+        return result
+
+    def legalized(self, call: Call, compute: Callable, info: StructInfo | None) -> Call | None:
+        """The call of the tensor program, None where shapes or dtypes are unknown."""
+        args = _with_scalars(call)
+        if not _is_known(info) or not all(map(_has_known_info, args)):
+            return None
+        attrs = {p.name: call.op.attr(call, p.name) for p in call.op.params if p.kind == "attr"}
+        try:
+            program = lower_te(compute, args, attrs)
+        except StructInfoError as e:
+            raise StructInfoError(f"{call.op.short} cannot be legalized: {e.message}",
+                                  span=call.span, hint=e.hint) from e
+        gvar = self.functions.add(fresh_copy(program.func), _function_name(call.op))
+        made = program.call(gvar)
+        if isinstance(info, TensorStructInfo) and not program.several:
+            info = info.replace(dtype=program.outs[0].dtype)
+        return made.replace(sinfo_args=(info,), struct_info=info, span=call.span)
+
+
+def _function_name(op: Op) -> str:
+    """`nn.conv2d` -> `conv2d`, `image.resize2d` -> `resize2d`."""
+    return op.short.rpartition(".")[2]
+
+
+def _with_scalars(call: Call) -> tuple[Expr | PrimExpr, ...]:
+    """The arguments; a constant scalar in a broadcasting operator is written into the program."""
+    if len(call.args) != 2 or call.op.pattern != "broadcast":
+        return call.args
+    for k in (1, 0):
+        arg = call.args[k]
+        if isinstance(arg, Constant) and arg.data.ndim == 0 and arg.data.dtype.kind in "fiub":
+            scalar = literal(arg.data.item(), str(arg.data.dtype))
+            return (call.args[0], scalar) if k == 1 else (scalar, call.args[1])
+    return call.args
+
+
+def _has_known_info(arg) -> bool:
+    return isinstance(arg, PrimExpr) or _is_known(info_of(arg))
+
+
+def _is_known(info: StructInfo | None) -> bool:
+    """Whether every tensor in it has known sizes and dtype."""
+    if isinstance(info, TensorStructInfo):
+        return info.dims is not None and info.dtype is not None
+    if isinstance(info, TupleStructInfo):
+        return info.fields is not None and all(map(_is_known, info.fields))
+    return info is not None and getattr(info, "values", ()) is not None
