@@ -17,6 +17,7 @@ from ..ir.node import Node
 from ..ir.prim import IntImm, PrimExpr, literal
 from ..ir.transform import SILENT, Recorder
 from ..rewrite.keys import Keys
+from .bottom_up import VariableSets
 from .bounds import EVERYTHING, INF, Bound, Bounds, product
 from .comparison import difference
 from .linear import Linear, is_index, linear
@@ -44,6 +45,7 @@ class Analyzer:
 
     def __init__(self, ranges: Mapping[prim.Var, object] | None = None):
         self.keys = Keys()
+        self.variables = VariableSets()
         self._adopt(_Known())
         for var, r in (ranges or {}).items():
             self.bind(var, r)
@@ -231,7 +233,7 @@ class Analyzer:
         found = self._proofs.get(key)
         if found is None:
             prover = Prover(self)
-            found = self._proofs[key] = prover.nonnegative(prover.of_linear(lin, k))
+            found = self._proofs[key] = prover.proves(prover.of_linear(lin, k))
         return found
 
     def in_range(self, e: PrimExpr, extent: PrimExpr) -> bool:

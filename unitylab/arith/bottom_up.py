@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..ir import prim
 from ..ir.node import Node
 
 
@@ -33,3 +34,19 @@ class BottomUp:
             stack.pop()
             memo[id(e)] = e, self.compute(e, [memo[id(p)][1] for p in parts])
         return memo[id(root)][1]
+
+
+class VariableSets(BottomUp):
+    """Which variables an expression mentions, as the bits of an int."""
+
+    def __init__(self):
+        super().__init__()
+        self._bits: dict[prim.Var, int] = {}
+
+    def compute(self, e: Node, values: list[int]) -> int:
+        if isinstance(e, prim.Var):
+            return self._bits.setdefault(e, 1 << len(self._bits))
+        result = 0
+        for v in values:
+            result |= v
+        return result

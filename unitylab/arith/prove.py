@@ -8,6 +8,8 @@ replaced, one by one, by the end of their range that makes it smallest, until co
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -30,13 +32,14 @@ class Facts(Protocol):
     def bound(self, e: PrimExpr) -> Bound: ...
     def symbolic_ranges(self, e: PrimExpr) -> list[tuple[PrimExpr | None, PrimExpr | None]]: ...
     def depth(self, e: PrimExpr) -> int: ...
+    def variables(self, e: PrimExpr) -> int: ...
     def inequalities(self) -> list[Linear]: ...
 
 
 class Prover:
     """Proves with a bounded number of tries; False means "not proven"."""
 
-    def __init__(self, facts: Facts, tries: int = 60):
+    def __init__(self, facts: Facts, tries: int = 40):
         self.facts, self.tries = facts, tries
         self.atoms: dict[int, PrimExpr] = {}
 
@@ -81,8 +84,31 @@ class Prover:
 
     # --- the search -------------------------------------------------------------------------
 
-    def nonnegative(self, poly: Poly) -> bool:
+    def proves(self, poly: Poly) -> bool:
         """Whether the polynomial is proven to be at least zero."""
+        return not self._hopeless(poly) and self.nonnegative(poly)
+
+    def _hopeless(self, poly: Poly) -> bool:
+        """Whether some variable is unbounded where it matters and nothing else mentions it: then
+        no search can help. Most questions that a simplifier asks are of this kind."""
+        facts, stuck, others = self.facts, 0, 0
+        for term in (t for lin in facts.inequalities() for _, t in lin.items()):
+            others |= facts.variables(term)
+        for monomial, c in poly.items():
+            for number in monomial:
+                atom = self.atoms[number]
+                low, high = facts.bound(atom)
+                free = type(atom) is prim.Var and not facts.symbolic_ranges(atom)
+                if free and len(monomial) == 1 and c and math.isinf(low if c > 0 else high):
+                    stuck |= facts.variables(atom)
+                elif not free:
+                    others |= facts.variables(atom)
+                    for end in itertools.chain(*facts.symbolic_ranges(atom)):
+                        others |= facts.variables(end) if end is not None else 0
+        return bool(stuck & ~others)
+
+    def nonnegative(self, poly: Poly) -> bool:
+        """`proves` without looking ahead."""
         if len(poly) > MAX_TERMS or self.tries <= 0:
             return False
         self.tries -= 1

@@ -119,7 +119,7 @@ class BinaryExpr(PrimExpr):
 
     @cached_property
     def dtype(self) -> DataType:
-        return _leftmost(self).dtype
+        return _chain_dtype(self, lambda t: t)
 
 
 class CompareExpr(BinaryExpr):
@@ -127,16 +127,22 @@ class CompareExpr(BinaryExpr):
 
     @cached_property
     def dtype(self) -> DataType:
-        return BOOL.with_lanes(_leftmost(self).dtype.lanes)
+        return _chain_dtype(self, lambda t: BOOL.with_lanes(t.lanes))
 
 
-def _leftmost(e: PrimExpr) -> PrimExpr:
-    """The first operand's first operand, and so on: a loop, since chains may be thousands deep."""
+def _chain_dtype(e: PrimExpr, result: Callable) -> DataType:
+    """The dtype by the leftmost operand: a loop that leaves its result all along the way, since
+    chains may be thousands deep."""
+    way, compares = [], isinstance(e, CompareExpr)
     first = e.a
-    while isinstance(first, BinaryExpr) and isinstance(first, CompareExpr) == isinstance(
-            e, CompareExpr):
+    while isinstance(first, BinaryExpr) and isinstance(first, CompareExpr) == compares \
+            and "dtype" not in first.__dict__:
+        way.append(first)
         first = first.a
-    return first
+    found = result(first.dtype)
+    for step in way:
+        step.__dict__["dtype"] = found
+    return found
 
 
 def _binary(name: str, symbol: str, doc: str, base: type = BinaryExpr) -> type:
