@@ -48,6 +48,8 @@ class Frame:
         self.heap: list[ir.Value] = []   # all slots that may hold heap memory
         self.live: list[ir.Value] = []   # those in scope
         self.loops: list[tuple[ir.Block, ir.Block, int]] = []  # next, end, live heap
+        self.distinct: set[int] = set()  # pointers that reach what no other pointer reaches
+        self.has_views = False
         self.block = ""
         self.stack_left = STACK_BYTES
         self.code = ir.IRBuilder(self.failed).phi(I32, "code")
@@ -85,6 +87,7 @@ class Frame:
             slot = b.alloca(kind, name=name)
             if align:
                 slot.align = align
+            slot.type = PTR  # llvmlite makes it a typed pointer, which LLVM has no longer
             return slot
 
     @contextmanager
@@ -97,8 +100,11 @@ class Frame:
         if constant_size is not None and constant_size <= min(LARGE_ON_STACK, self.stack_left):
             self.stack_left -= constant_size
             kind = ir.ArrayType(I8, max(constant_size, 1))
-            return self.alloca(kind, name, ALIGNMENT)
-        return self._on_heap(size, name, place)
+            pointer = self.alloca(kind, name, ALIGNMENT)
+        else:
+            pointer = self._on_heap(size, name, place)
+        self.distinct.add(id(pointer))
+        return pointer
 
     def _on_heap(self, size: ir.Value, name: str, place: Place) -> ir.Value:
         b = self.builder

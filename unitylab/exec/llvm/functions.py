@@ -104,6 +104,8 @@ def _define_buffers(frame: Frame, statements: Statements, signature: Signature,
                     function: ir.Function) -> None:
     for p, argument in zip(signature.params, function.args):
         if isinstance(p, Buffer):
+            if "noalias" in argument.attributes:
+                frame.distinct.add(id(argument))
             shape = [statements.expressions.index(s) for s in p.shape]
             memory = Memory(argument, tuple(shape), tuple(statements.strides(p, shape)))
             frame.set_memory(p, memory)

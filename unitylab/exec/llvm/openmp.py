@@ -8,8 +8,8 @@ import sys
 from functools import cache
 from importlib import metadata
 
-NAMES = ("__kmpc_fork_call", "omp_get_thread_num", "omp_get_num_threads", "omp_set_num_threads",
-         "omp_get_max_threads")
+NAMES = ("__kmpc_fork_call", "__kmpc_global_thread_num", "__kmpc_push_num_threads",
+         "omp_get_thread_num", "omp_get_num_threads")
 _LIBRARIES = ("libiomp5", "libomp")
 
 
@@ -20,19 +20,6 @@ def openmp_symbols() -> dict[str, int]:
     if library is None:
         return {}
     return {n: ctypes.cast(getattr(library, n), ctypes.c_void_p).value for n in NAMES}
-
-
-def use_threads(threads: int) -> None:
-    """How many threads the regions that this thread starts from now on have."""
-    set_threads = _setter()
-    if set_threads is not None:
-        set_threads(threads)
-
-
-@cache
-def _setter():
-    address = openmp_symbols().get("omp_set_num_threads")
-    return ctypes.CFUNCTYPE(None, ctypes.c_int)(address) if address else None
 
 
 def _find() -> ctypes.CDLL | None:

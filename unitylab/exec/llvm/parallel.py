@@ -38,8 +38,12 @@ class Outliner:
         code = self.frame.alloca(I32, "code")
         b = self.frame.builder
         b.store(ir.Constant(I32, 0), code)
+        place = location(unit.module)
+        thread = b.call(self.frame.external("__kmpc_global_thread_num", I32, [PTR]), [place])
+        b.call(self.frame.external("__kmpc_push_num_threads", VOID, [PTR, I32, I32]),
+               [place, thread, ir.Constant(I32, unit.threads)])
         b.call(fork_function(unit.module), [
-            location(unit.module), ir.Constant(I32, 6), worker_function(unit.module),
+            place, ir.Constant(I32, 6), worker_function(unit.module),
             body, low, extent, context, record, code])
         self.frame.propagate(b.load(code, typ=I32))
         return True
@@ -49,14 +53,26 @@ class Outliner:
         unit = self.frame.unit
         unit.outlined += 1
         name = f"outlined.{self.frame.function.name}.{loop.loop_var.name}{unit.outlined}"
+        inner = self._iterations(loop, captured, f"{name}.body")
         function = ir.Function(unit.module, ir.FunctionType(I32, [I64, I64, PTR, PTR]), name)
         function.linkage = "internal"
-        function.attributes.add("nounwind")
         first, count, context, record = function.args
-        context.add_attribute("noalias")
+        b = ir.IRBuilder(function.append_basic_block("entry"))
+        b.ret(b.call(inner, [first, count, record, *captured.load(b, context)]))
+        return function
+
+    def _iterations(self, loop: tir.For, captured: Captured, name: str) -> ir.Function:
+        """The loop with all that it uses as parameters, so that LLVM knows what does not alias."""
+        unit = self.frame.unit
+        kinds = [I64, I64, PTR, *[v.type for v in captured.dynamic]]
+        function = ir.Function(unit.module, ir.FunctionType(I32, kinds), name)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        function.attributes.add("nounwind")
+        first, count, record, *values = function.args
         frame = Frame(unit, function, record, self.frame.bounds)
         frame.block = self.frame.block
-        captured.unpack(frame, context)
+        captured.define(frame, values)
         expressions = Expressions(frame, lambda c: self.call_function(frame, expressions, c))
         statements = Statements(frame, expressions, Outliner(frame, self.call_function))
         statements.count(loop.loop_var, loop.min, loop.extent, first, count, i64(1), loop.body)
@@ -69,63 +85,65 @@ def returns(body: tir.Stmt) -> bool:
 
 
 class Captured:
-    """The values that a loop body uses from outside, handed over in an array of words."""
+    """The values that a loop body uses from outside; `dynamic` are those that are no literals."""
 
     def __init__(self, frame: Frame, loop: tir.For):
+        self.frame = frame
         used = {id(n): n for n in walk(loop.body) if isinstance(n, (Var, Buffer))}
+        self.buffers = [n for k, n in used.items() if k in frame.memory]
+        for v in (v for b in self.buffers for v in walk(b) if isinstance(v, Var)):
+            used[id(v)] = v
         self.scalars = [n for k, n in used.items() if k in frame.scalars]
         self.wide = [n for k, n in used.items() if k in frame.wide]
-        self.buffers = [n for k, n in used.items() if k in frame.memory]
-        for b in self.buffers:
-            self.wide += [v for v in walk(b) if isinstance(v, Var) and id(v) in frame.wide
-                          and v not in self.wide]
         self.pointers = [n for k, n in used.items() if k in frame.pointers]
-        self.values: list[ir.Value] = [
-            *[frame.scalars[id(v)] for v in self.scalars], *[frame.wide[id(v)] for v in self.wide],
-            *[frame.pointers[id(v)] for v in self.pointers]]
+        self.dynamic: list[ir.Value] = list({id(v): v for v in self._values()
+                                             if not isinstance(v, ir.Constant)}.values())
+        self.kind = ir.LiteralStructType([v.type for v in self.dynamic])
+
+    def _values(self):
+        frame = self.frame
+        for table, names in ((frame.scalars, self.scalars), (frame.wide, self.wide),
+                             (frame.pointers, self.pointers)):
+            yield from (table[id(v)] for v in names)
         for b in self.buffers:
             memory = frame.memory[id(b)]
-            self.values += [memory.pointer, *memory.shape, *memory.strides]
-        self.memory = {id(b): frame.memory[id(b)] for b in self.buffers}
+            yield from (memory.pointer, *memory.shape, *memory.strides)
 
     def pack(self, frame: Frame) -> ir.Value:
-        """Stores what is not a literal into an array on the stack."""
-        dynamic = [v for v in self.values if not isinstance(v, ir.Constant)]
-        kind = ir.LiteralStructType([v.type for v in dynamic])
-        slot = frame.alloca(kind, "context", 64)
-        for k, v in enumerate(dynamic):
-            frame.builder.store(v, self._field(frame.builder, slot, kind, k))
+        """The values in a structure on the stack."""
+        slot = frame.alloca(self.kind, "context", 64)
+        for k, v in enumerate(self.dynamic):
+            frame.builder.store(v, self._field(frame.builder, slot, k))
         return slot
 
-    @staticmethod
-    def _field(b: ir.IRBuilder, slot: ir.Value, kind: ir.Type, k: int) -> ir.Value:
-        return b.gep(slot, [ir.Constant(I32, 0), ir.Constant(I32, k)], source_etype=kind)
+    def load(self, b: ir.IRBuilder, context: ir.Value) -> list[ir.Value]:
+        """The values out of the structure."""
+        return [b.load(self._field(b, context, k), typ=v.type) for k, v in enumerate(self.dynamic)]
 
-    def unpack(self, frame: Frame, context: ir.Value) -> None:
-        """Defines the same names in the frame of the body."""
-        kind = ir.LiteralStructType([v.type for v in self.values
-                                     if not isinstance(v, ir.Constant)])
-        loaded, k = [], 0
-        for v in self.values:
-            if isinstance(v, ir.Constant):
-                loaded.append(v)
-                continue
-            field = self._field(frame.builder, context, kind, k)
-            loaded.append(frame.builder.load(field, typ=v.type))
-            k += 1
-        values = iter(loaded)
+    def _field(self, b: ir.IRBuilder, slot: ir.Value, k: int) -> ir.Value:
+        return b.gep(slot, [ir.Constant(I32, 0), ir.Constant(I32, k)], source_etype=self.kind)
+
+    def define(self, frame: Frame, values: list[ir.Value]) -> None:
+        """Gives the names of the outer frame the new values in the frame of the body."""
+        outer = self.frame
+        new = {id(old): value for old, value in zip(self.dynamic, values)}
+        for old, value in zip(self.dynamic, values):
+            if id(old) in outer.distinct and not outer.has_views:
+                value.add_attribute("noalias")
+                frame.distinct.add(id(value))
+
+        def moved(value: ir.Value) -> ir.Value:
+            return new.get(id(value), value)
         for v in self.scalars:
-            frame.set_scalar(v, next(values))
+            frame.set_scalar(v, moved(outer.scalars[id(v)]))
         for v in self.wide:
-            frame.set_wide(v, next(values))
-        pointers = [next(values) for _ in self.pointers]
+            frame.set_wide(v, moved(outer.wide[id(v)]))
         for b in self.buffers:
-            old = self.memory[id(b)]
-            pointer = next(values)
-            frame.set_memory(b, Memory(pointer, tuple(next(values) for _ in old.shape),
-                                       tuple(next(values) for _ in old.strides)))
-        for v, pointer in zip(self.pointers, pointers):
-            frame.pointers[id(v)] = pointer
+            memory = outer.memory[id(b)]
+            frame.set_memory(b, Memory(moved(memory.pointer), tuple(map(moved, memory.shape)),
+                                       tuple(map(moved, memory.strides))))
+        for v in self.pointers:
+            frame.pointers[id(v)] = moved(outer.pointers[id(v)])
             frame.keep.append(v)
 
 
@@ -170,14 +188,18 @@ def worker_function(module: ir.Module) -> ir.Function:
     first = b.sdiv(b.mul(extent, rank), team)
     last = b.sdiv(b.mul(extent, b.add(rank, i64(1))), team)
     kind = ir.FunctionType(I32, [I64, I64, PTR, PTR])
-    result = b.call(_typed(b, body, kind), [b.add(low, first), b.sub(last, first), context, record])
+    result = b.call(Callee(body, kind), [b.add(low, first), b.sub(last, first), context, record])
     with b.if_then(b.icmp_signed("!=", result, ir.Constant(I32, 0))):
         b.store(result, code)
     b.ret_void()
     return function
 
 
-def _typed(b: ir.IRBuilder, pointer: ir.Value, kind: ir.FunctionType) -> ir.Value:
-    """A pointer that the builder knows to be a function of a type."""
-    pointer.function_type = kind
-    return pointer
+class Callee:
+    """A pointer as the function that it points to, which llvmlite cannot say by itself."""
+
+    def __init__(self, pointer: ir.Value, kind: ir.FunctionType):
+        self.pointer, self.function_type, self.type = pointer, kind, pointer.type
+
+    def get_reference(self) -> str:
+        return self.pointer.get_reference()

@@ -274,6 +274,7 @@ class Statements(Dispatch):
     def visit_DeclBuffer(self, n: tir.DeclBuffer) -> None:
         """A view: the address of its data, moved by the offset."""
         buffer = n.buffer
+        self.frame.has_views = True
         base = self.expressions.visit(buffer.data)
         offset = self.expressions.index(buffer.elem_offset)
         if known(offset) != 0:

@@ -1,0 +1,124 @@
+"""A graph function as a flat list of steps over slots, and how it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+
+from ..ir.errors import RuntimeCallError
+from .activation import Activation, Internal
+
+Evaluate = Callable[[Activation], object]
+KEEP = 4  # finished activations that are kept, a combination of sizes
+
+
+@dataclass(frozen=True)
+class Step:
+    """One binding: what it runs; `label` names it in profiles, `kind` says what does the work."""
+
+    label: str
+    kind: str
+    run: Evaluate
+
+
+@dataclass
+class Plan:
+    """A compiled graph function: call it with its arguments.
+
+    `checks` accept the arguments and bind `known` symbolic sizes from them; the last slots hold
+    captured values if it is a closure."""
+
+    name: str
+    params: tuple[str, ...]
+    param_slots: tuple[int, ...] = ()
+    checks: tuple[Callable, ...] = ()
+    steps: tuple[Step, ...] = ()
+    result: Evaluate | None = None
+    slots: int = 0
+    sizes: int = 0
+    prepared: int = 0
+    internals: tuple[Internal, ...] = ()
+    clear: tuple[int, ...] = ()
+    captured: tuple[int, ...] = ()
+    idle: dict[tuple, list[Activation]] = field(default_factory=dict)
+
+    def __call__(self, *args):
+        """Runs the function. Raises RuntimeCallError for arguments that do not fit."""
+        act = self.enter(args)
+        for step in self.steps:
+            step.run(act)
+        return self.leave(act)
+
+    def profile(self, args) -> list[tuple[Step, float]]:
+        """The seconds that each step took in one call."""
+        act = self.enter(args)
+        times = []
+        for step in self.steps:
+            start = perf_counter()
+            step.run(act)
+            times.append((step, perf_counter() - start))
+        self.leave(act)
+        return times
+
+    def closure(self, values: tuple) -> Callable:
+        """The function with the captured values given."""
+        def call(*args):
+            act = self.enter(args, values)
+            for step in self.steps:
+                step.run(act)
+            return self.leave(act)
+        return call
+
+    def enter(self, args, captured: tuple = ()) -> Activation:
+        """An activation that holds the checked arguments."""
+        if len(args) != len(self.params):
+            raise RuntimeCallError(f"{self.name} takes {len(self.params)} arguments "
+                                   f"({', '.join(self.params)}), {len(args)} given")
+        probe = Activation(0, 0, [], self.sizes)
+        if captured:
+            probe.slots = [None] * self.slots
+            for slot, value in zip(self.captured, captured):
+                probe.slots[slot] = value
+            probe.sizes = list(captured[-1]) + [None] * (self.sizes - len(captured[-1]))
+        else:
+            probe.slots = [None] * self.slots
+        values = []
+        for name, slot, check, a in zip(self.params, self.param_slots, self.checks, args):
+            value = check(probe, a, f"{self.name}: argument {name!r}")
+            probe.slots[slot] = value
+            values.append(value)
+        act = self._take(tuple(probe.sizes))
+        for slot, value in zip(self.param_slots, values):
+            act.slots[slot] = value
+        for slot, value in zip(self.captured, captured):
+            act.slots[slot] = value
+        return act
+
+    def _take(self, sizes: tuple) -> Activation:
+        waiting = self.idle.get(sizes)
+        if waiting:
+            try:
+                return waiting.pop()
+            except IndexError:  # another thread was faster
+                pass
+        act = Activation(self.slots, self.prepared, list(sizes), self.sizes)
+        act.place(self.internals)
+        return act
+
+    def leave(self, act: Activation):
+        """The result; the activation waits for the next call."""
+        result = self.result(act)
+        for slot in self.clear:
+            act.slots[slot] = None
+        act.reset()
+        if len(self.idle) > 16:
+            self.idle.clear()
+        waiting = self.idle.setdefault(act.entry, [])
+        if len(waiting) < KEEP:
+            waiting.append(act)
+        return result
+
+

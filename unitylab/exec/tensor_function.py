@@ -1,0 +1,41 @@
+"""A compiled tensor program as something to call."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+
+from ..ir.dtypes import DataType
+from .arguments import Binder
+from .kernel import Kernel
+
+
+class TensorFunction:
+    """`f(*inputs, *outputs)`: outputs are arrays that it writes into (destination passing)."""
+
+    def __init__(self, name: str, kernel: Kernel):
+        self.name, self.kernel = name, kernel
+        self.binder = Binder(kernel)
+        self.run = kernel.run
+
+    def __call__(self, *args):
+        """Runs the program; returns None, or the scalar that it returns. Raises RuntimeCallError
+        for arguments that do not fit and BoundsError for an access outside of a buffer."""
+        words, record, alive = self.binder.bind(self.name, args)
+        code = self.run(ctypes.addressof(words))
+        if code:
+            raise self.kernel.error(code, record)
+        del alive
+        return self._result(record, self.kernel.func.ret_type)
+
+    @staticmethod
+    def _result(record, t: DataType):
+        if t == "void":
+            return None
+        raw = int(record[5]).to_bytes(8, "little", signed=True)[:t.itemsize]
+        return np.frombuffer(raw, t.numpy)[0] if not t.is_bool else bool(raw[0] & 1)
+
+    def __repr__(self) -> str:
+        params = ", ".join(p.name for p in self.kernel.signature.params)
+        return f"<compiled {self.name}({params})>"
