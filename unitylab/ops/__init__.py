@@ -1,11 +1,13 @@
 """The operators of the graph language: importing this room fills the registry."""
 
 from ..ir.op import OPS
-from . import (activation, attention, binary, call, convolution, create, linear_algebra,
-               manipulate, normalization, reduce, unary)
+from . import (activation, attention, binary, call, channelwise, collapse, convolution, create,
+               gradient, linear_algebra, loss, manipulate, memory, normalization, quantize,
+               reduce, transposed_convolution, unary, vision)
 
-FAMILIES = (unary, binary, activation, reduce, linear_algebra, convolution, normalization,
-            attention, manipulate, create, call)
+FAMILIES = (unary, binary, activation, channelwise, reduce, collapse, linear_algebra, convolution,
+            transposed_convolution, normalization, attention, loss, manipulate, create, quantize,
+            vision, call, memory, gradient)
 
 
 def op_table() -> list[tuple[str, str, str]]:
