@@ -5,9 +5,19 @@ from __future__ import annotations
 from ..ir.transform import FunctionPass, Pass, Sequential
 from .cross.fuse_tir import FuseTIR
 from .relax.annotate_tir_op_pattern import AnnotateTIROpPattern
+from .relax.bind_params import BindParams
+from .relax.bind_symbolic_vars import BindSymbolicVars
+from .relax.canonicalize_bindings import CanonicalizeBindings
+from .relax.convert_to_dataflow import ConvertToDataflow
 from .relax.dead_code_elimination import DeadCodeElimination
+from .relax.eliminate_common_subexpr import EliminateCommonSubexpr
+from .relax.fold_constant import FoldConstant
 from .relax.fuse_ops import FuseOps
 from .relax.legalize_ops import LegalizeOps
+from .relax.normalize import Normalize
+from .relax.to_non_dataflow import ToNonDataflow
+from .tir.remove_no_op import RemoveNoOp
+from .tir.simplify import Simplify
 
 
 def all_passes() -> dict[str, type[Pass]]:
