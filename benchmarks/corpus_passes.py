@@ -1,0 +1,87 @@
+"""Counts how many recorded runs of TVM's own passes ours reproduce.
+
+    python benchmarks/corpus_passes.py tvm_open.jsonl [--pass FuseOps] [--show]
+
+A line of the corpus with kind "pass" holds the module before and after, as script text. The names
+of functions may differ, the order of functions does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+import unitylab.transforms as transforms
+from unitylab.ir.errors import UnityLabError
+from unitylab.ir.module import IRModule
+from unitylab.ir.structural import structural_equal
+from unitylab.script import parse
+
+# TVM's name: our pass. Arguments of recorded runs are taken where they are plain.
+PASSES = {"StmtSimplify": "Simplify"}
+ARGUMENTS = {"EliminateCommonSubexpr": {"False": {}, "True": {"call_only": True}}}
+
+
+def equal(a: IRModule, b: IRModule) -> bool:
+    """Equal with functions in alphabetical order, by name or up to names."""
+    a, b = in_order(a), in_order(b)
+    return structural_equal(a, b) or structural_equal(a, b, names=False)
+
+
+def in_order(mod: IRModule) -> IRModule:
+    functions = type(mod.functions)({n: plain(mod[n]) for n in sorted(mod)})
+    return mod.replace(functions=functions)
+
+
+def plain(func):
+    return func
+
+
+def outcome(row: dict) -> str:
+    """"same", "differs" or why there is no answer."""
+    kind = getattr(transforms, PASSES.get(row["pass"], row["pass"]), None)
+    if kind is None:
+        return "no such pass"
+    try:
+        before, after = parse(row["before"]), parse(row["after"])
+    except UnityLabError:
+        return "does not parse"
+    try:
+        return "same" if equal(kind()(before), after) else "differs"
+    except UnityLabError as e:
+        return f"error: {type(e).__name__}"
+    except Exception as e:  # noqa: BLE001 - a crash is a result here
+        return f"CRASH: {type(e).__name__}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--pass", dest="only", default="")
+    parser.add_argument("--show", action="store_true", help="print the tests that differ")
+    args = parser.parse_args()
+    counts: dict[str, Counter] = {}
+    for line in args.corpus.read_text().splitlines():
+        row = json.loads(line)
+        if row["kind"] != "pass" or args.only not in ("", row["pass"]):
+            continue
+        result = outcome(row)
+        counts.setdefault(row["pass"], Counter())[result] += 1
+        if args.show and result not in ("same", "no such pass"):
+            print(f"{row['pass']:25} {result:15} {row['test']}")
+    report(counts)
+
+
+def report(counts: dict[str, Counter]) -> None:
+    ours = {p: c for p, c in counts.items() if "no such pass" not in c}
+    for name, c in sorted(ours.items()):
+        detail = ", ".join(f"{n} {k}" for k, n in c.most_common() if k != "same")
+        print(f"{name:25} {c['same']:4} of {c.total():4}   {detail}")
+    same, total = sum(c["same"] for c in ours.values()), sum(c.total() for c in ours.values())
+    print(f"{'all':25} {same:4} of {total:4}")
+
+
+if __name__ == "__main__":
+    main()
