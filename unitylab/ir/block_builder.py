@@ -27,7 +27,7 @@ from .relax import (Binding, BindingBlock, Call, Constant, DataflowBlock, Datafl
                     ExternFunc, Function, If, MatchCast, PrimValue, SeqExpr, ShapeExpr, StringImm,
                     DataTypeImm, Tuple, TupleGetItem, VarBinding, as_expr, info_of)
 from .relax import Var as RelaxVar
-from .struct_info import StructInfo, TensorStructInfo, TupleStructInfo
+from .struct_info import ShapeStructInfo, StructInfo, TensorStructInfo, TupleStructInfo
 from .structural import structural_equal
 from .tir import BaseFunc, PrimFunc
 from .visitor import undefined_vars
@@ -220,6 +220,8 @@ class lower_te:  # noqa: N801 - a function that keeps its parts
         info = info_of(a)
         if isinstance(info, TupleStructInfo):
             return tuple(self._input(TupleGetItem(a, i)) for i in range(len(info.fields)))
+        if isinstance(info, ShapeStructInfo) and info.values is not None:
+            return list(info.values)
         if not isinstance(info, TensorStructInfo):
             return a
         if info.dims is None or info.dtype is None:
