@@ -186,7 +186,7 @@ class Session:
         in_place = is_prim(at.module, self.entry)
         check = compare(run(ex[self.entry], self.inputs, in_place), self._reference)
         if check.state == "ok" and self.measure:
-            at.time = ex.time(self.entry, *self.inputs, budget=0.05).median
+            at.time = ex.time(self.entry, *self.inputs, seconds=0.05).median
         if check.state == "wrong" and at.parent is not None:
             name = first_wrong_binding(self.steps[at.parent].module, at.module, self.entry,
                                        self.inputs)
