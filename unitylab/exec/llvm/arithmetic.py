@@ -153,7 +153,25 @@ def _resize_float(b: ir.IRBuilder, x, source: DataType, to: DataType, target: ir
     if x.type == target:
         return x
     source_bits = 32 if source.element == "bfloat16" else source.bits
+    if source_bits == 64 and to.bits == 16:
+        x = _narrow_to_odd(b, x)
     return (b.fptrunc if source_bits > to.bits else b.fpext)(x, target)
+
+
+def _narrow_to_odd(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """A double as a float rounded to odd, so that rounding it again to half is right.
+
+    The instruction from double to half would need a run-time library."""
+    lanes = lanes_of(x)
+    integer = with_lanes(I32, lanes)
+    near = b.fptrunc(x, with_lanes(FLOAT, lanes))
+    back, bits = b.fpext(near, x.type), b.bitcast(near, integer)
+    one = splat(b, ir.Constant(I32, 1), lanes)
+    even = b.icmp_unsigned("==", b.and_(bits, one), ir.Constant(integer, None))
+    inexact = b.and_(even, b.fcmp_ordered("!=", back, x))
+    below = b.fcmp_ordered("<", unary(b, "llvm.fabs", back), unary(b, "llvm.fabs", x))
+    odd = b.select(below, b.add(bits, one), b.sub(bits, one))
+    return b.bitcast(b.select(inexact, odd, bits), near.type)
 
 
 def _to_integer(b: ir.IRBuilder, x, to: DataType, target: ir.Type) -> ir.Value:

@@ -53,7 +53,6 @@ def _of_wheels():
             continue
         for f in files:
             if f.name.startswith(_LIBRARIES) and f.suffix in (".so", ".dylib", ".dll"):
-                os.environ.setdefault("KMP_BLOCKTIME", "1")
                 yield _open(str(f.locate()))
 
 
