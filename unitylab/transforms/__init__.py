@@ -16,6 +16,11 @@ from .relax.fuse_ops import FuseOps
 from .relax.legalize_ops import LegalizeOps
 from .relax.normalize import Normalize
 from .relax.to_non_dataflow import ToNonDataflow
+from .tir.lower_alloc_buffers import LowerAllocBuffers
+from .tir.lower_blocks import LowerBlocks
+from .tir.lower_init_block import LowerInitBlock
+from .tir.lower_match_buffer import LowerMatchBuffer
+from .tir.lower_vectorized_loop import LowerVectorizedLoop
 from .tir.remove_no_op import RemoveNoOp
 from .tir.simplify import Simplify
 

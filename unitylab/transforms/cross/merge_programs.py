@@ -13,8 +13,12 @@ from ...ir.relax import (Call, Expr, Function, PrimValue, ShapeExpr, Tuple, Tupl
                          VarBinding)
 from ...ir.struct_info import (PrimStructInfo, ShapeStructInfo, StructInfo, TensorStructInfo,
                                TupleStructInfo)
-from ...ir.tir import Block, Buffer, PrimFunc, Stmt, decl_buffer, root_block, seq
+from ...ir.structural import structural_equal
+from ...ir.tir import Block, Buffer, BufferRegion, PrimFunc, Stmt, decl_buffer, root_block, seq
 from ...ir.visitor import Fold, fresh_copy, undefined_vars
+
+# attributes that say something of the graph function alone
+GRAPH_ATTRS = ("Primitive", "Composite", "global_symbol")
 
 # what stands for a graph value: a buffer, a scalar, a shape, or a tuple of such
 Value = Buffer | PrimExpr | tuple
@@ -67,7 +71,7 @@ class _Merger:
             raise CannotMerge
         inner = tuple(b for b in self.made if not any(b is o for o in outputs))
         body = root_block(seq(*self.bodies), inner)
-        attrs = {k: v for k, v in self.func.attrs.items() if k not in ("Primitive", "Composite")}
+        attrs = {k: v for k, v in self.func.attrs.items() if k not in GRAPH_ATTRS}
         program = PrimFunc((*inputs, *outputs), body,
                            attrs=FrozenDict({**attrs, "tir.noalias": True}))
         sizes = tuple(undefined_vars(program))
@@ -175,7 +179,16 @@ class _Inline(Fold):
         name = fresh_name(block.name, self.block_names)
         self.block_names.add(name)
         new = self.rebuild(block)
-        return new if name == block.name else new.replace(name=name)
+        return new.replace(name=name, reads=distinct(new.reads))
+
+
+def distinct(regions: tuple[BufferRegion, ...]) -> tuple[BufferRegion, ...]:
+    """Each region once: two parameters may be given the same buffer."""
+    kept: list[BufferRegion] = []
+    for r in regions:
+        if not any(r.buffer is k.buffer and structural_equal(r, k) for k in kept):
+            kept.append(r)
+    return tuple(kept)
 
 
 def _flat(value: Value) -> list:

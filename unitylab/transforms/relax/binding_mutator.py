@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...ir import prim
 from ...ir.errors import UnityLabError
 from ...ir.infer import infer
 from ...ir.module import IRModule
@@ -11,7 +12,7 @@ from ...ir.relax import (Binding, BindingBlock, Call, Expr, Function, If, SeqExp
 from ...ir.struct_info import StructInfo, TensorStructInfo, TupleStructInfo
 from ...ir.structural import structural_equal
 from ...ir.transform import Recorder
-from ...ir.visitor import Mutator
+from ...ir.visitor import Mutator, collect
 
 
 class BindingMutator(Mutator):
@@ -85,7 +86,9 @@ def declared_result(func: Function, old: Function) -> Function:
     info = info_of(func.body)
     if func is old or info is None or func.ret_struct_info is None:
         return func
-    known = more_is_known(info, func.ret_struct_info)
+    callers_know = set(collect(info, prim.Var)) <= {v for p in func.params
+                                                    for v in collect(p, prim.Var)}
+    known = callers_know and more_is_known(info, func.ret_struct_info)
     return func.replace(ret_struct_info=info) if known else func
 
 

@@ -12,7 +12,7 @@ from ...ir.node import EMPTY, FrozenDict
 from ...ir.op import Op
 from ...ir.prim import PrimExpr, literal
 from ...ir.relax import Call, Constant, Expr, Function, VarBinding, info_of
-from ...ir.struct_info import StructInfo, TensorStructInfo, TupleStructInfo
+from ...ir.struct_info import PrimStructInfo, StructInfo, TensorStructInfo, TupleStructInfo
 from ...ir.transform import Pass, Recorder
 from ...ir.visitor import fresh_copy
 from ..private_functions import PrivateFunctions
@@ -95,19 +95,29 @@ def _function_name(op: Op) -> str:
 
 
 def _with_scalars(call: Call) -> tuple[Expr | PrimExpr, ...]:
-    """The arguments; a constant scalar in a broadcasting operator is written into the program."""
-    if len(call.args) != 2 or call.op.pattern != "broadcast":
-        return call.args
+    """The arguments; scalars are their expressions, and a constant scalar in a broadcasting
+    operator is written into the program."""
+    args = tuple(map(_scalar, call.args))
+    if len(args) != 2 or call.op.pattern != "broadcast":
+        return args
     for k in (1, 0):
-        arg = call.args[k]
+        arg = args[k]
         if isinstance(arg, Constant) and arg.data.ndim == 0 and arg.data.dtype.kind in "fiub":
             scalar = literal(arg.data.item(), str(arg.data.dtype))
-            return (call.args[0], scalar) if k == 1 else (scalar, call.args[1])
-    return call.args
+            return (args[0], scalar) if k == 1 else (scalar, args[1])
+    return args
+
+
+def _scalar(arg: Expr) -> Expr | PrimExpr:
+    """The scalar expression that a graph value stands for, where it is one."""
+    info = info_of(arg)
+    known = isinstance(info, PrimStructInfo) and info.value is not None
+    return info.value if known else arg
 
 
 def _has_known_info(arg) -> bool:
-    return isinstance(arg, PrimExpr) or _is_known(info_of(arg))
+    return isinstance(arg, PrimExpr) or _is_known(info_of(arg)) \
+        and not isinstance(info_of(arg), PrimStructInfo)
 
 
 def _is_known(info: StructInfo | None) -> bool:
