@@ -1,0 +1,59 @@
+"""What can be done at a block or loop: every primitive tried with typical arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.errors import ScheduleError
+from ..ir.prim import as_int
+from ..ir.tir import Block
+from .handles import Handle
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One request: `sch.<name>(*args)`; `reason` says why it would be refused."""
+
+    name: str
+    args: tuple
+    legal: bool
+    reason: str = ""
+
+
+def candidates(sch, handle: Handle) -> list[Candidate]:
+    """The primitives tried at a handle on copies of the schedule; it stays as it is."""
+    node = sch.get(handle)
+    requests = _at_block(sch, handle) if isinstance(node, Block) else _at_loop(sch, handle, node)
+    return [_try(sch, name, args) for name, args in requests]
+
+
+def _try(sch, name: str, args: tuple) -> Candidate:
+    try:
+        getattr(sch.copy(), name)(*args)
+    except ScheduleError as e:
+        return Candidate(name, args, False, str(e))
+    return Candidate(name, args, True)
+
+
+def _at_loop(sch, loop: Handle, node) -> list[tuple[str, tuple]]:
+    extent = as_int(node.extent)
+    factor = next((f for f in (16, 8, 4, 2, 3) if extent and extent % f == 0), 16)
+    found = [("split", (loop, [None, factor])), ("parallel", (loop,)), ("vectorize", (loop,)),
+             ("unroll", (loop,)), ("bind", (loop, "threadIdx.x"))]
+    inner = _handle_of(sch, node.body)
+    if inner is not None:
+        found += [("fuse", (loop, inner)), ("reorder", (inner, loop))]
+    return found
+
+
+def _at_block(sch, block: Handle) -> list[tuple[str, tuple]]:
+    found = [("compute_inline", (block,)), ("reverse_compute_inline", (block,))]
+    for name, others in (("compute_at", sch.copy().get_consumers(block)),
+                         ("reverse_compute_at", sch.copy().get_producers(block))):
+        del others
+        found += [(name, (block, l)) for l in _loops_of(sch, name, block)]
+    found += [("decompose_reduction", (block, l)) for l in _own_loops(sch, block)]
+    node = sch.get(block)
+    found += [("cache_read", (block, k, "local")) for k in range(len(node.reads))]
+    found += [("cache_write", (block, k, "local")) for k in range(len(node.writes))]
+    return found

@@ -1,0 +1,81 @@
+"""Whether the iterations of a loop may run at the same time; the refusal says why not."""
+
+from __future__ import annotations
+
+from ..ir.errors import ScheduleError
+from ..ir.prim import as_int
+from ..ir.tir import PARALLEL, SPATIAL, THREAD_BINDING, VECTORIZED, Block, For, IterVar
+from .dependence import (bound_by, is_index_of, why_iterations_depend, why_not_affine,
+                         why_order_matters, written_buffers)
+from .nest import Nest, child_realizes, statements
+
+
+def check_independent(nest: Nest, loop: For, private: bool) -> None:
+    """Refuses a loop whose iterations write the same element or read each other's."""
+    name = loop.loop_var.name
+    for realize in child_realizes(loop.body):
+        block = realize.block
+        order = why_order_matters(block)
+        if order:
+            raise ScheduleError(f"the iterations of loop {name} run block {block.name} in an order "
+                                f"that matters: {order}", span=block.span)
+        mixed = why_not_affine(realize)
+        if mixed:
+            raise ScheduleError(mixed, span=block.span,
+                                hint="fuse the parts back, or split another loop")
+        used = bound_by(realize, loop.loop_var)
+        for it in used:
+            _check_spatial(nest, loop, block, it)
+        if not used and as_int(loop.extent) != 1 and not (private and _own_copy(nest, loop, block)):
+            raise ScheduleError(
+                f"loop {name} does not choose the element that block {block.name} writes: its "
+                f"iterations write the same element", span=block.span,
+                hint=f"compute {block.name} outside of loop {name}, or choose another loop")
+    reason = why_iterations_depend(nest, loop)
+    if reason:
+        raise ScheduleError(reason, span=loop.span, hint="move one of the blocks out of the loop")
+
+
+def _check_spatial(nest: Nest, loop: For, block: Block, it: IterVar) -> None:
+    name = loop.loop_var.name
+    if it.kind != SPATIAL:
+        raise ScheduleError(
+            f"loop {name} carries the reduction of block {block.name}: its iterations write the "
+            f"same element", span=loop.span or block.span,
+            hint=f"rfactor, or a spatial loop{_spatial_loop(nest, block)}")
+    if not is_index_of(it.var, block) and as_int(it.dom.extent) != 1:
+        raise ScheduleError(
+            f"block {block.name} does not use {it.var.name} to choose the element that it writes: "
+            f"iterations of loop {name} would race", span=block.span,
+            hint=f"make {it.var.name} an index of what the block writes, or a reduction variable")
+
+
+def _spatial_loop(nest: Nest, block: Block) -> str:
+    realize = nest.realize(block)
+    for l in nest.loops(block):
+        used = bound_by(realize, l.loop_var)
+        if used and all(it.kind == SPATIAL for it in used):
+            return f" such as {l.loop_var.name}"
+    return ""
+
+
+def _own_copy(nest: Nest, loop: For, block: Block) -> bool:
+    """Whether each iteration of a loop can have its own copy of what a block writes: allocated in
+    the function and used below the loop alone."""
+    inside = {id(s) for s in statements(loop)}
+    allocated = {id(b) for x in nest.blocks() for b in x.alloc_buffers}
+    for b in written_buffers(block):
+        if id(b) not in allocated:
+            return False
+        for other in nest.blocks():
+            uses = any(r.buffer is b for r in (*other.reads, *other.writes))
+            if uses and id(other) not in inside and not nest.is_below(loop, other):
+                return False
+    return True
+
+
+def check_loops_around(nest: Nest, block: Block) -> None:
+    """Loops that run in parallel or as vectors must still be independent with a block moved in."""
+    for l in nest.loops(block):
+        if l.kind in (PARALLEL, VECTORIZED, THREAD_BINDING):
+            check_independent(nest, l, private=l.kind != VECTORIZED)

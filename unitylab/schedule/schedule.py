@@ -1,0 +1,193 @@
+"""`Schedule`: rewrites tensor programs one primitive at a time, checked and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..ir.errors import ScheduleError
+from ..ir.module import IRModule, as_module
+from ..ir.node import Node
+from ..ir.tir import Block, BlockRealize, PrimFunc
+from . import primitives
+from .handles import BlockRV, ExprRV, Handle, LoopRV
+from .nest import Nest, statements, unshared
+from .signature import PRIMITIVES, Primitive
+from .trace import Instruction, Trace
+
+assert primitives  # importing them declares them
+
+
+class Schedule:
+    """Works on the tensor programs of a module.
+
+        sch = ul.Schedule(mod)
+        block = sch.get_block("C")
+        i, j, k = sch.get_loops(block)
+        i0, i1 = sch.split(i, [None, 8])
+        sch.reorder(i0, j, k, i1)
+        sch.mod; sch.trace
+
+    Every primitive is a method. It raises ScheduleError, and changes nothing, where it is not
+    legal. Handles live on through later rewrites until a primitive consumes their node."""
+
+    def __init__(self, mod: IRModule | PrimFunc, *, seed: int = 0):
+        self.mod = as_module(mod).map_functions(lambda _, f: unshared(f), PrimFunc)
+        self.trace = Trace()
+        self.seed = seed
+        self._rng = np.random.default_rng(seed)
+        self._targets: dict[Handle, tuple[str, Node]] = {}
+        self._consumed: dict[Handle, str] = {}
+        self._working: str | None = None
+
+    # --- what it works on -------------------------------------------------------------------
+
+    def work_on(self, func_name: str) -> None:
+        """From now on names of blocks are looked up in this function."""
+        self._program(func_name)
+        self._working = func_name
+
+    def copy(self) -> Schedule:
+        """A schedule at the same point; the handles are valid in both."""
+        new = Schedule.__new__(Schedule)
+        new.__dict__.update(self.__dict__)
+        new.trace = Trace(list(self.trace.insts))
+        new._targets, new._consumed = dict(self._targets), dict(self._consumed)
+        new._rng = np.random.default_rng(self._rng.integers(2**32))
+        return new
+
+    def get(self, handle: Handle) -> Node | int:
+        """The present node of a handle (a Block or For), or the number that was decided.
+
+        Raises ScheduleError if a primitive consumed the node."""
+        if handle in self._consumed:
+            raise ScheduleError(f"this {type(handle).__name__} is gone: "
+                                f"{self._consumed[handle]} consumed it",
+                                hint="use what that primitive returned")
+        if handle not in self._targets:
+            raise ScheduleError("this handle belongs to another schedule",
+                                hint="get_block and get_loops give handles of this one")
+        return self._targets[handle][1]
+
+    def script(self, **options) -> str:
+        """The module as it is now, as script."""
+        return self.mod.script(**options)
+
+    def show(self) -> None:
+        """Prints the module as it is now."""
+        print(self.script())
+
+    # --- calling a primitive ----------------------------------------------------------------
+
+    def apply(self, p: Primitive, args: tuple, kwargs: dict):
+        """Checks and runs one primitive, keeps its result and records it."""
+        rest, named = p.bind(args, kwargs)
+        name = self._function_of([*rest, *named.values()], named.get("func_name"), p)
+        if "func_name" in p.signature.parameters:
+            named["func_name"] = name
+        nest = Nest(self._program(name), self._rng)
+        values = {k: p.resolve(k, v, self.get) for k, v in named.items()}
+        listed = [p.resolve(p.rest_name, r, self.get) for r in rest]
+        try:
+            result = p.function(nest, *listed, **values)
+        except ScheduleError as e:
+            raise ScheduleError(f"{p.name}: {e.message}", span=e.span, hint=e.hint) from None
+        decision = None
+        if isinstance(result, primitives.Decided):
+            result, decision = result.values, result.decision
+            named.pop("decision", None)
+        self._commit(name, nest, p.name)
+        single = not isinstance(result, (list, tuple))
+        outputs = tuple(self._handle(name, r) for r in ([result] if single else result)
+                        if r is not None)
+        self.trace.append(Instruction(p.name, rest, named, outputs, single, decision))
+        return (outputs[0] if outputs else None) if single else list(outputs)
+
+    def _function_of(self, values: Iterable, given: str | None, p: Primitive) -> str:
+        names = dict.fromkeys(self._targets[h][0] for h in _handles(values)
+                              if h in self._targets and self._targets[h][0])
+        if len(names) > 1:
+            raise ScheduleError(f"{p.name}: the handles belong to several functions: "
+                                f"{', '.join(names)}", hint="one function at a time")
+        if names:
+            return next(iter(names))
+        return given or self._working or self._default_name()
+
+    def _default_name(self) -> str:
+        programs = self.mod.prim_funcs
+        if not programs:
+            raise ScheduleError("the module has no tensor program",
+                                hint="LegalizeOps makes tensor programs of graph operators")
+        return next(iter(programs)) if len(programs) == 1 else "main"
+
+    def _program(self, name: str) -> PrimFunc:
+        func = self.mod.functions.get(name)
+        if not isinstance(func, PrimFunc):
+            known = ", ".join(self.mod.prim_funcs)
+            raise ScheduleError(f"the module has no tensor program {name!r}",
+                                hint=f'it has: {known}; get_block("C", func_name="...")')
+        if func.root is None:
+            raise ScheduleError(f"{name!r} is a plain loop program: it has no blocks to schedule",
+                                span=func.span, hint="write its statements in T.block")
+        return func
+
+    def _commit(self, name: str, nest: Nest, by: str) -> None:
+        if self.mod[name] is nest.func:
+            return
+        self.mod = self.mod.with_functions({name: nest.func})
+        present = {id(s) for s in statements(nest.func.body)}
+        for handle, (owner, node) in list(self._targets.items()):
+            if owner != name:
+                continue
+            new = nest.now(node)
+            if id(new) in present:
+                self._targets[handle] = name, new
+            else:
+                del self._targets[handle]
+                self._consumed[handle] = by
+
+    def _handle(self, func_name: str, value) -> Handle:
+        if isinstance(value, BlockRealize):
+            value = value.block
+        if isinstance(value, Node):
+            handle = BlockRV() if isinstance(value, Block) else LoopRV()
+            self._targets[handle] = func_name, value
+        else:
+            handle = ExprRV()
+            self._targets[handle] = "", value
+        return handle
+
+    # --- looking around ---------------------------------------------------------------------
+
+    def candidates(self, handle: Handle) -> list:
+        """What can be done at a block or loop: `Candidate(name, args, legal, reason)` for each
+        primitive tried with typical arguments."""
+        from .candidates import candidates
+        return candidates(self, handle)
+
+
+def _handles(values) -> list[Handle]:
+    found = []
+    for v in values:
+        if isinstance(v, Handle):
+            found.append(v)
+        elif isinstance(v, (list, tuple)):
+            found += _handles(v)
+    return found
+
+
+def _method(p: Primitive):
+    def call(self, *args, **kwargs):
+        return self.apply(p, args, kwargs)
+    call.__name__ = p.name
+    call.__qualname__ = f"Schedule.{p.name}"
+    call.__doc__ = p.function.__doc__
+    call.__signature__ = p.signature
+    return call
+
+
+for _p in PRIMITIVES.values():
+    setattr(Schedule, _p.name, _method(_p))
+# today's Apache TVM calls a block an sblock
+Schedule.get_sblock = Schedule.get_block

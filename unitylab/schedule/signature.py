@@ -1,0 +1,161 @@
+"""Declared signatures of primitives: one form of check, of error and of record for all.
+
+    @primitive(loop=LOOP, factors=FACTORS, returns=LOOPS)
+    def split(nest, loop, factors): ...
+
+The function gets nodes and returns nodes; handles, the trace and the unchanged schedule after an
+error are the business of `Schedule`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ir.errors import ScheduleError
+from ..ir.prim import PrimExpr, as_int
+from .handles import BlockRV, ExprRV, LoopRV
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an argument must be. `accept(value, get)` gives the value for the primitive, or raises
+    ValueError; `get` turns a handle into its node."""
+
+    text: str
+    accept: Callable[[object, Callable], object]
+
+
+def _handle(kind: type) -> Callable:
+    def accept(value, get):
+        if not isinstance(value, kind):
+            raise ValueError
+        return get(value)
+    return accept
+
+
+def _plain(*types: type) -> Callable:
+    def accept(value, get):
+        if not isinstance(value, types) or isinstance(value, bool) and bool not in types:
+            raise ValueError
+        return value
+    return accept
+
+
+def _integer(value, get) -> int:
+    value = get(value) if isinstance(value, ExprRV) else value
+    number = int(value) if isinstance(value, np.integer) else as_int(value)
+    if number is None or isinstance(value, bool):
+        raise ValueError
+    return number
+
+
+def _size(value, get) -> int | PrimExpr:
+    if isinstance(value, PrimExpr) and as_int(value) is None:
+        return value
+    return _integer(value, get)
+
+
+def _anything(value, get):
+    if isinstance(value, ExprRV):
+        return get(value)
+    return [_anything(v, get) for v in value] if isinstance(value, list) else value
+
+
+def optional(kind: Kind) -> Kind:
+    """The kind, or None."""
+    return Kind(f"{kind.text} or None", lambda v, get: None if v is None else kind.accept(v, get))
+
+
+def list_of(kind: Kind) -> Kind:
+    """A list or tuple of the kind."""
+    def accept(value, get):
+        if not isinstance(value, (list, tuple)):
+            raise ValueError
+        return [kind.accept(v, get) for v in value]
+    return Kind(f"a list of {kind.text}", accept)
+
+
+def either(a: Kind, b: Kind) -> Kind:
+    """One of two kinds."""
+    def accept(value, get):
+        try:
+            return a.accept(value, get)
+        except ValueError:
+            return b.accept(value, get)
+    return Kind(f"{a.text} or {b.text}", accept)
+
+
+BLOCK = Kind("a BlockRV", _handle(BlockRV))
+LOOP = Kind("a LoopRV", _handle(LoopRV))
+INT = Kind("an integer", _integer)
+SIZE = Kind("an integer or expression", _size)
+BOOL = Kind("a bool", _plain(bool))
+STR = Kind("a string", _plain(str))
+VALUE = Kind("a value", _anything)
+FACTORS = list_of(optional(SIZE))
+BLOCK_OR_LOOP = either(BLOCK, LOOP)
+BLOCKS, LOOPS = list_of(BLOCK), list_of(LOOP)
+NOTHING = Kind("nothing", lambda v, get: v)
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """A schedule primitive: its function, what its arguments must be, what it returns."""
+
+    function: Callable
+    kinds: Mapping[str, Kind]
+    returns: Kind
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """What the user passes: without the nest."""
+        parameters = list(inspect.signature(self.function).parameters.values())[1:]
+        return inspect.Signature([p.replace(annotation=inspect.Parameter.empty)
+                                  for p in parameters])
+
+    def bind(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        """Arguments by position (those of `*loops`) and by name, defaults left out."""
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as e:
+            raise ScheduleError(f"{self.name}: {e}", hint=f"{self.name}{self.signature}") from None
+        rest, named = (), {}
+        for name, value in bound.arguments.items():
+            if self.signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
+                rest = tuple(value)
+            else:
+                named[name] = value
+        return rest, named
+
+    def resolve(self, name: str, value, get: Callable):
+        """The argument as the primitive wants it. Raises ScheduleError for the wrong kind."""
+        try:
+            return self.kinds[name].accept(value, get)
+        except ValueError:
+            raise ScheduleError(f"{self.name}: {name} must be {self.kinds[name].text}, "
+                                f"not {value!r}", hint=f"{self.name}{self.signature}") from None
+
+    @property
+    def rest_name(self) -> str:
+        """The name of the `*` parameter."""
+        return next((n for n, p in self.signature.parameters.items()
+                     if p.kind is inspect.Parameter.VAR_POSITIONAL), "")
+
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+
+def primitive(returns: Kind = NOTHING, **kinds: Kind) -> Callable[[Callable], Callable]:
+    """Declares a primitive; the function stays callable on a nest."""
+    def declare(function: Callable) -> Callable:
+        PRIMITIVES[function.__name__] = Primitive(function, kinds, returns)
+        return function
+    return declare
