@@ -39,6 +39,10 @@ def _mod(a, b):
         else prim.floormod(a, b)
 
 
+def _mod_toward_zero(a, b):
+    return prim.Call(a.dtype, "fmod", (a, b)) if a.dtype.is_float else prim.truncmod(a, b)
+
+
 def _floor_divide(a, b):
     return prim.Call(a.dtype, "floor", (prim.div(a, b),)) if a.dtype.is_float \
         else prim.floordiv(a, b)
@@ -52,7 +56,7 @@ ARITHMETIC = [
     ("divide", _divide, _np_divide, "the quotient; of integers toward zero"),
     ("floor_divide", _floor_divide, np.floor_divide, "the quotient rounded down"),
     ("floor_mod", _mod, np.mod, "the remainder with the sign of the divisor"),
-    ("mod", _mod, np.mod, "the remainder with the sign of the divisor"),
+    ("mod", _mod_toward_zero, np.fmod, "the remainder with the sign of the dividend"),
     ("power", _power, np.power, "x1 to the power x2"),
     ("atan2", lambda a, b: prim.Call(a.dtype, "atan2", (a, b)), np.arctan2,
      "the angle of the point (x2, x1)"),

@@ -440,8 +440,8 @@ def _tile(x, repeats):
         i[len(dims) - x.ndim:], x.shape))], name="T_tile")
 
 
-declare("tile", [arg("data"), attr("repeats")], _infer_tile, te=_tile, numpy=np.tile,
-        pattern="injective", doc="The whole tensor several times along each axis.")
+declare("tile", [arg("data"), attr("repeats")], _infer_tile, te=_tile,
+        numpy=lambda x, repeats: np.tile(x, repeats), pattern="injective", doc="The whole tensor several times along each axis.")
 
 
 # --- picking --------------------------------------------------------------------------------
