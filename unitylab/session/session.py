@@ -13,11 +13,12 @@ from ..ir.node import Node
 from ..ir.tir import BaseFunc
 from ..ir.transform import Only, Pass, Recording, Rewrite, Sequential, apply, as_pass
 from ..arith.well_formed import well_formed
-from ..pipelines import default, find_pass
+from ..pipelines import default
 from .diff import Diff, diff
 from .export import to_python
 from .history import History
 from .inputs import entry_point, is_prim, sample_inputs
+from .passes import find_pass
 from .provenance import Origin, Provenance
 from .step import Check, Step
 from .verify import compare, first_wrong_binding, reference, run

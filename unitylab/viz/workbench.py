@@ -10,9 +10,8 @@ import traitlets
 from ..ir.errors import UnityLabError
 from ..ir.module import IRModule
 from ..ir.tir import BaseFunc
-from ..pipelines import default
+from ..pipelines import all_passes, default
 from ..session.session import Session
-from ..transforms import all_passes
 from . import static
 from .svg import graph_svg
 from .view_model import SessionView

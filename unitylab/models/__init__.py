@@ -1,0 +1,1 @@
+"""Small real models to explore, trained on data that comes with scikit-learn."""
