@@ -12,7 +12,7 @@ from .nest import Nest
 
 def update_regions(nest: Nest, block: Block) -> Block:
     """Derives the reads and writes of a block anew, and of the blocks around it."""
-    reads, writes = derive_regions(block, nest.analyzer(block))
+    reads, writes = derive_regions(block, nest.analyzer(block, unit_loops=False))
     block = nest.edit(block, reads=reads, writes=writes)
     return block
 

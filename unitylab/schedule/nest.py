@@ -125,7 +125,7 @@ class Nest:
 
     def analyzer(self, stmt: Node, unit_loops: bool = True) -> Analyzer:
         """An analyzer that knows the ranges of the loops and blocks around `stmt`. Without
-        `unit_loops`, variables of loops that run once stay in what it simplifies."""
+        `unit_loops`, variables that have one value stay in what it simplifies."""
         analyzer = Analyzer()
         for node in reversed([stmt, *self.above(stmt)]) if stmt is not self.func else ():
             if isinstance(node, For):
@@ -133,7 +133,8 @@ class Nest:
                     analyzer.bind(node.loop_var, Range(node.min, node.extent))
             elif isinstance(node, Block):
                 for it in node.iter_vars:
-                    analyzer.bind(it.var, it.dom)
+                    if unit_loops or as_int(it.dom.extent) != 1:
+                        analyzer.bind(it.var, it.dom)
         return analyzer
 
     # --- rewriting --------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def cache_read(nest: Nest, block: Block, read_buffer_index: int, storage_scope: 
     scope, cache = nest.scope(block), _like(buffer, storage_scope)
     top, place = _common(nest, [*readers, *writers]) if writers else (None, None)
     box = _swept(nest, readers, top, buffer, "reads")
-    stmt, copy = _copy(buffer, cache, box)
+    stmt, copy = _copy(buffer, cache, box, cache.name)
     if writers:
         place = _child_of(nest, writers[0], top or scope)
     renamed = {b: RenameBuffers({buffer: cache}) for b in readers}
@@ -63,7 +63,7 @@ def cache_write(nest: Nest, block: Block, write_buffer_index: int, storage_scope
     top, _ = _common(nest, [block, *readers]) if readers else (None, None)
     place = _child_of(nest, block, top or scope)
     box = _swept(nest, [block], top, buffer, "writes")
-    stmt, copy = _copy(cache, buffer, box)
+    stmt, copy = _copy(cache, buffer, box, cache.name)
     for b in [block, *(consumer_blocks or [])]:
         old = nest.now(b)
         nest.replace(old, nest.rewritten(RenameBuffers({buffer: cache}), old))
@@ -118,7 +118,7 @@ def _swept(nest: Nest, blocks: list[Block], top: For | None, buffer: Buffer,
     return [Span(analyzer.simplify(s.low), analyzer.simplify(s.high), s.step) for s in box]
 
 
-def _copy(source: Buffer, target: Buffer, box: list[Span]) -> tuple[Stmt, Block]:
+def _copy(source: Buffer, target: Buffer, box: list[Span], name: str) -> tuple[Stmt, Block]:
     """Loops with a block that copies a box."""
     loops, its, values = [], [], []
     for k, (s, size) in enumerate(zip(box, source.shape)):
@@ -129,9 +129,8 @@ def _copy(source: Buffer, target: Buffer, box: list[Span]) -> tuple[Stmt, Block]
         values.append(s.low + ax)
     at = tuple(it.var for it in its)
     point = tuple(Range(v, literal(1, v.dtype)) for v in at)
-    cached = target if target.scope != "global" or source.scope == "global" else source
     block = Block(tuple(its), (BufferRegion(source, point),), (BufferRegion(target, point),),
-                  cached.name, BufferStore(target, source[at], at))
+                  name, BufferStore(target, source[at], at))
     stmt: Stmt = BlockRealize(tuple(values), literal(True), block)
     for ax, extent in reversed(loops):
         stmt = For(ax, literal(0, ax.dtype), extent, SERIAL, stmt)
