@@ -71,6 +71,14 @@ def test_vectorized_loop_with_a_condition_masks_lanes():
     np.testing.assert_array_equal(run(ex, X), np.where(X < 13, X + 1, -1))
 
 
+def test_lanes_that_are_masked_out_touch_no_memory():
+    ex = program("for i in T.vectorized(16):\n    if i < 15:\n        B[i] = A[i + 1]")
+    np.testing.assert_array_equal(run(ex, X), np.append(X[1:], -1))
+    wrong = program("for i in T.vectorized(16):\n    if i < 15:\n        B[i] = A[i + 2]")
+    with pytest.raises(BoundsError, match="index 16"):
+        run(wrong, X)
+
+
 def test_vectorized_gather_and_stride():
     ex = program("for i in T.vectorized(8):\n    B[i * 2] = A[15 - i]\n    B[i * 2 + 1] = A[i // 2]")
     want = np.empty(16, "float32")

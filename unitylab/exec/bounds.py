@@ -73,8 +73,21 @@ class Bounds:
         outer = self.facts, self.domains
         self.facts = self.facts + [f for f in facts if f.constant is None]
         self.domains = dict(self.domains)
+        for f in facts:
+            self._tighten(f)
         yield
         self.facts, self.domains = outer
+
+    def _tighten(self, fact: Polynomial) -> None:
+        """Makes `fact` >= 0 a bound of the latest variable in it, if its factor is 1 or -1."""
+        atom = max((a for m in fact.terms for a in m if a in self.domains), default=None)
+        if atom is None or abs(fact.terms.get((atom,), 0)) != 1 or \
+                any(atom in m for m in fact.terms if m != (atom,)):
+            return
+        domain, sign = self.domains[atom], fact.terms[(atom,)]
+        bound = (Polynomial({(atom,): sign}) - fact).scale(sign)
+        low, high = ((bound,), ()) if sign > 0 else ((), (bound,))
+        self.domains[atom] = Domain(domain.low + low, domain.high + high, domain.cases)
 
     def where(self, condition: PrimExpr, holds: bool = True):
         """Where a condition holds (or does not)."""
@@ -171,7 +184,8 @@ class Bounds:
         atom = self.atom(("//", rest.key, b.key))
         quotient = Polynomial({(atom,): 1})
         low = (number(0),) if self.holds(rest) else ()
-        self.domains[atom] = Domain(low, tuple(self._quotients(rest, b)))
+        self.domains[atom] = Domain(low + tuple(self._least_quotients(rest, b)),
+                                    tuple(self._quotients(rest, b)))
         # b * q <= rest <= b * q + b - 1
         self.facts = self.facts + [rest - b * quotient, b * quotient + b - number(1) - rest]
         return whole + quotient
@@ -180,7 +194,16 @@ class Bounds:
         """Upper bounds of rest // b."""
         for top in self.extremes(rest, upper=True):
             whole, left = top.split(b)
-            if not left.terms or self.holds(b - number(1) - left):
+            if self.holds(left.scale(-1) - number(1)):
+                yield whole - number(1)
+            elif not left.terms or self.holds(b - number(1) - left):
+                yield whole
+
+    def _least_quotients(self, rest: Polynomial, b: Polynomial) -> Iterator[Polynomial]:
+        """Lower bounds of rest // b."""
+        for bottom in self.extremes(rest, upper=False):
+            whole, left = bottom.split(b)
+            if self.holds(left):
                 yield whole
 
     def _floormod(self, a: Polynomial, b: Polynomial) -> Polynomial:

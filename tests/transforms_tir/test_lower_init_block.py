@@ -1,0 +1,52 @@
+from unitylab.ir.structural import assert_structural_equal
+from unitylab.script import parse
+from unitylab.transforms.tir.lower_init_block import LowerInitBlock
+
+HEAD = '@T.prim_func\ndef main(A: T.Buffer((4, 8), "float32"), B: T.Buffer((4,), "float32")):\n'
+
+
+def test_init_moves_before_the_reduction_loop():
+    before = parse(HEAD + """
+    for i, k in T.grid(4, 8):
+        with T.block("sum"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                B[vi] = T.float32(0)
+            B[vi] = B[vi] + A[vi, vk]
+""")
+    after = parse(HEAD + """
+    for i in range(4):
+        with T.block("sum_init"):
+            vi = T.axis.spatial(4, i)
+            T.reads()
+            T.writes(B[vi])
+            B[vi] = T.float32(0)
+        for k in range(8):
+            with T.block("sum"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                T.reads(A[vi, vk])
+                T.writes(B[vi])
+                B[vi] = B[vi] + A[vi, vk]
+""")
+    assert_structural_equal(LowerInitBlock()(before)["main"].body, after.body, map_free_vars=True)
+
+
+def test_init_is_guarded_where_the_loop_holds_more_than_the_block():
+    before = parse(HEAD + """
+    for i, k in T.grid(4, 8):
+        with T.block("sum"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                B[vi] = T.float32(0)
+            B[vi] = B[vi] + A[vi, vk]
+        with T.block("other"):
+            vi, vk = T.axis.remap("SS", [i, k])
+            A[vi, vk] = B[vi]
+""")
+    after = LowerInitBlock()(before)["main"].script()
+    assert "if vk == 0:" in after and "T.init" not in after
+
+
+def test_a_program_without_init_stays_the_same_object():
+    mod = LowerInitBlock()(parse(HEAD + "    for i in range(4):\n        B[i] = A[i, 0]\n"))
+    assert LowerInitBlock()(mod) is mod
