@@ -178,9 +178,7 @@ def eager_heavy_imports(package):
     return [
         f"{found}: {found.target} is heavy: import it in the function that needs it"
         for importer, found in imports(package)
-        if found.eager
-        and found.target.split(".")[0] in HEAVY
-        and room_of(importer) != "frontends"
+        if found.eager and found.target.split(".")[0] in HEAVY and room_of(importer) != "frontends"
     ]
 
 

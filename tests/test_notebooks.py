@@ -59,3 +59,9 @@ def test_is_kept_with_its_outputs(path):
     assert any(not is_empty(output) for output in outputs), (
         f"{path.name} has no output saved: run `make notebooks` and commit the result"
     )
+
+
+@each_notebook
+def test_names_its_kernel(path):
+    kernel = read(path).metadata.get("kernelspec", {}).get("name")
+    assert kernel == "python3", f"{path.name} names {kernel}: JupyterLab would ask for a kernel"
