@@ -22,7 +22,7 @@ from .print_tir import TirPrinter, collect_vars
 
 # large constants travel beside the text: by content, as long as somebody holds them
 STORE: weakref.WeakValueDictionary[str, relax.Constant] = weakref.WeakValueDictionary()
-INLINE = 16  # elements that a constant may have to be written out
+INLINE = 4  # elements that a constant may have to be written out
 
 
 def constant_key(c: relax.Constant) -> str:

@@ -12,8 +12,8 @@ from .step import Step
 
 @dataclass(frozen=True)
 class Origin:
-    """A node, the step it lives in, and the rule that made the next one out of it ("" if it only
-    stayed)."""
+    """A node, the step at which it was made, and the rule that made it ("" for what was there at
+    the start, "?" where it is not known)."""
 
     step: int
     node: Node
@@ -33,18 +33,18 @@ class Provenance:
         self._ids: dict[int, set[int]] = {}
 
     def origins(self, node: Node) -> list[Origin]:
-        """From the node back to what it was made from, as far as it is known; ends at step 0 when
-        all of the way is known."""
-        chain = [Origin(self.path[-1].id, node)]
+        """The node, what it was made from, what that was made from, ...; the last one was there at
+        step 0, or has the rule "?"."""
+        chain: list[Origin] = []
         for step, before in zip(self.path[::-1], self.path[-2::-1]):
             made = next((r for r in reversed(step.rewrites)
                          if any(a is node for a in r.after)), None)
             if made is not None:
+                chain.append(Origin(step.id, node, made.rule))
                 node = made.place
-                chain.append(Origin(before.id, node, made.rule))
             elif id(node) not in self._known(before):
-                break
-        return chain
+                return [*chain, Origin(step.id, node, "?")]
+        return [*chain, Origin(self.path[0].id, node)]
 
     def _known(self, step: Step) -> set[int]:
         if step.id not in self._ids:

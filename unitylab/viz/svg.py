@@ -71,7 +71,7 @@ def _node(n: dict) -> str:
     if not one_line:
         parts.append(f'<text class="ul-detail" x="{x + 12:.1f}" y="{n["y"] + 13:.1f}" '
                      f'fill="currentColor" fill-opacity="0.72" font-size="11">'
-                     f'{_fit(n["detail"], room)}</text>')
+                     f'{_fit(n["detail"], room, 6.1)}</text>')
     if status in _SIGN:
         parts.append(f'<text class="ul-sign" x="{x + w - 13:.1f}" y="{y + 15:.1f}" '
                      f'fill="{_STROKE[status]}" font-weight="700" text-anchor="middle">'
@@ -79,7 +79,7 @@ def _node(n: dict) -> str:
     return "".join(parts) + "</g>"
 
 
-def _fit(text: str, room: float) -> str:
-    """Text cut to a width, with an ellipsis."""
-    most = max(3, int(room / 6.7))
+def _fit(text: str, room: float, each: float = 6.9) -> str:
+    """Text cut to a width, `each` pixels a character, with an ellipsis."""
+    most = max(3, int(room / each))
     return escape(text if len(text) <= most else text[:most - 1] + "…")

@@ -80,14 +80,16 @@ class SessionView:
         before = self.session.steps[s.parent]
         old, old_nodes = self.keys(before), self.graph(before).nodes
         found = {id(n.item): old[id(n.item)] for n in nodes if id(n.item) in old}
-        free = defaultdict(list)
-        for n in old_nodes:
-            if old[id(n.item)] not in found.values():
-                free[_name(n)].append(old[id(n.item)])
+        for alike in (_name, _content):
+            taken, free = set(found.values()), defaultdict(list)
+            for n in old_nodes:
+                if old[id(n.item)] not in taken:
+                    free[alike(n)].append(old[id(n.item)])
+            for n in nodes:
+                if id(n.item) not in found and free.get(alike(n)):
+                    found[id(n.item)] = free[alike(n)].pop(0)
         for k, n in enumerate(nodes):
-            if id(n.item) not in found:
-                same = free.get(_name(n))
-                found[id(n.item)] = same.pop(0) if same else f"{s.id}.{k}"
+            found.setdefault(id(n.item), f"{s.id}.{k}")
         return found
 
     # --- one step ---------------------------------------------------------------------------
@@ -262,6 +264,10 @@ def _name(n: GraphNode) -> tuple[str, str]:
     return n.label if n.kind in ("param", "output") else "", getattr(n.item, "name", n.label)
 
 
+def _content(n: GraphNode) -> tuple[str, ...]:
+    return n.label, n.detail, n.kind
+
+
 def _label(n: Node) -> str:
     """A node in a few words."""
     if isinstance(n, relax.Binding):
@@ -289,7 +295,7 @@ def _status(old: GraphNode | None, new: GraphNode) -> str:
 
 
 def _box(key: str, n: GraphNode, group: str) -> Box:
-    width = min(230.0, max(110.0, 7.4 * max(len(n.label), 0.85 * len(n.detail)) + 28))
+    width = min(230.0, max(110.0, max(7.0 * len(n.label) + 14, 6.2 * len(n.detail)) + 28))
     return Box(key, width, 26.0 if n.kind == "tuple" else 40.0, group)
 
 

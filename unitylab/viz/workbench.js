@@ -410,8 +410,8 @@ class App {
       h("ol", { class: "ul-origins" }, [...info.origins].reverse().map((o) =>
         h("li", { onclick: () => this.go(o.step), tabindex: "0", role: "link", "aria-label": `origin at step ${o.step}`,
           onkeydown: (e) => { if (e.key === "Enter") this.go(o.step); } },
-          h("code", {}, o.label), h("small", {}, ` step ${o.step}${o.rule ? ` · ${o.rule}` : ""}`))),
-        info.origins[info.origins.length - 1]?.step !== 0 && h("li", { class: "ul-note" }, "before that: not recorded")));
+          h("code", {}, o.label), h("small", {}, ` step ${o.step}${o.rule === "?" ? " · where from is not recorded" : o.rule ? ` · ${o.rule}` : ""}`))),
+        h("li", { class: "ul-now" }, h("small", {}, `shown at step ${this.current}`))));
   }
 
   drawMeasures() {
