@@ -42,7 +42,7 @@ class _Converter(BindingMutator):
         blocks: list[BindingBlock] = []
         for pure, row in groupby(pieces, key=lambda p: p[1]):
             blocks += self.blocks_of([b for b, _ in row], pure, inside)
-        if [b.bindings for b in blocks] == [b.bindings for b in seq.blocks]:
+        if [(type(b), b.bindings) for b in blocks] == [(type(b), b.bindings) for b in seq.blocks]:
             return super().visit_SeqExpr(seq)
         return super().visit_SeqExpr(seq.replace(blocks=tuple(blocks)))
 
