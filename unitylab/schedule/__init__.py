@@ -1,7 +1,10 @@
 """Scheduling of tensor programs: handles, primitives, legality, traces, default rules."""
 
+from .default_schedule import DefaultSchedule
 from .handles import BlockRV, ExprRV, LoopRV
+from .rules import TargetInfo, default_schedule
 from .schedule import Schedule
 from .trace import Instruction, Trace
 
-__all__ = ["BlockRV", "ExprRV", "Instruction", "LoopRV", "Schedule", "Trace"]
+__all__ = ["BlockRV", "DefaultSchedule", "ExprRV", "Instruction", "LoopRV", "Schedule",
+           "TargetInfo", "Trace", "default_schedule"]

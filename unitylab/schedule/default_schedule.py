@@ -1,0 +1,34 @@
+"""DefaultSchedule: every tensor program gets the schedule that the rules choose for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.module import IRModule
+from ..ir.tir import PrimFunc
+from ..ir.transform import Pass, Recorder
+from .rules import TargetInfo, default_schedule
+
+SCHEDULED = "tir.is_scheduled"
+
+
+@dataclass(frozen=True)
+class DefaultSchedule(Pass):
+    """Schedules the tensor programs by pattern, without search. Functions with the attribute
+    `tir.is_scheduled` stay as they are; `threads`: with more than one, outer loops run in
+    parallel."""
+
+    threads: int = 1
+
+    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
+        return mod.map_functions(lambda n, f: self._schedule(n, f, recorder), PrimFunc)
+
+    def _schedule(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        if func.attrs.get(SCHEDULED) or not recorder.wants("schedule", func):
+            return func
+        new = default_schedule(func, TargetInfo(self.threads))
+        if new is func:
+            return func
+        new = new.with_attrs(**{SCHEDULED: True})
+        recorder.record("schedule", func, new, name)
+        return new
