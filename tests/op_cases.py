@@ -147,7 +147,9 @@ CASES |= {
     "nn.attention_bias": [case(f32(2, 4, 2, 3), f32(2, 4, 2, 3), f32(2, 4, 2, 3),
                                f32(2, 2, 4, 4), scale=0.1)],
     "nn.pad": [case(f32(2, 3), pad_width=(1, 0, 2, 1)),
-               case(f32(2, 3), pad_width=(0, 0, 0, 2), pad_value=1.5)],
+               case(f32(2, 3), pad_width=(0, 0, 0, 2), pad_value=1.5),
+               *[case(f32(3, 4), pad_width=(1, 2, 0, 3), pad_mode=mode)
+                 for mode in ("reflect", "replicate", "circular")]],
 }
 CASES |= {f"grad.{name}": [case(f32(2, 3))] for name in (
     "no_grad", "start_checkpoint", "end_checkpoint")}
@@ -163,8 +165,14 @@ CASES |= {
                   case(f32(1, 4, 7, 7), f32(4, 1, 3, 3), padding=(1, 1), dilation=(2, 2),
                        groups=4),
                   case(f32(1, 3, 5, 5), f32(2, 3, 1, 1), out_dtype="float64"),
+                  case(f32(1, 6, 5, 3), f32(3, 3, 3, 4), data_layout="NHWC", kernel_layout="HWIO",
+                       padding=(1, 1)),
+                  case(f32(1, 2, 6, 5, 4), f32(4, 2, 3, 3, 4, 2), data_layout="NCHW4c",
+                       kernel_layout="OIHW4i2o", strides=(2, 1)),
+                  case(f32(1, 3, 6, 5), f32(4, 3, 3, 3), out_layout="NHWC"),
                   case(ints(-9, 9, 1, 3, 5, 5, dtype="int8"), ints(-9, 9, 2, 3, 3, 3, dtype="int8"),
                        out_dtype="int32")],
+    "nn.conv3d": [case(f32(1, 2, 4, 5, 4), f32(3, 2, 2, 3, 2), padding=1, strides=(1, 2, 1))],
     "nn.conv1d_transpose": [case(f32(2, 4, 5), f32(4, 3, 3)),
                             case(f32(1, 4, 5), f32(4, 2, 3), strides=2, padding=1,
                                  output_padding=1, groups=2)],
@@ -174,14 +182,22 @@ CASES |= {
                             case(f32(1, 2, 4, 4), f32(2, 3, 3, 3), dilation=(2, 1))],
     "nn.conv3d_transpose": [case(f32(1, 2, 2, 3, 2), f32(2, 2, 2, 2, 2), strides=(1, 2, 1))],
     "nn.adaptive_avg_pool2d": [case(f32(1, 2, 6, 4), output_size=(3, 2)),
-                               case(f32(1, 2, 6, 4), output_size=1)],
+                               case(f32(1, 2, 6, 4), output_size=1),
+                               case(f32(1, 2, 7, 5), output_size=(3, 2)),
+                               case(f32(1, 7, 5, 2), output_size=(3, 2), layout="NHWC")],
+    "nn.adaptive_avg_pool1d": [case(f32(1, 2, 7), output_size=3)],
+    "nn.adaptive_avg_pool3d": [case(f32(1, 2, 4, 2, 2), output_size=(2, 1, 2))],
 }
 for _kind in ("max", "avg"):
     CASES[f"nn.{_kind}_pool1d"] = [case(f32(2, 3, 9), pool_size=3, strides=2, padding=1)]
     CASES[f"nn.{_kind}_pool2d"] = [
         case(f32(2, 3, 6, 6), pool_size=(2, 2), strides=(2, 2)),
         case(f32(1, 2, 7, 6), pool_size=(3, 2), strides=(2, 2), padding=(1, 0, 1, 1)),
-        case(f32(1, 2, 7, 6), pool_size=(3, 3), strides=(2, 2), ceil_mode=True)]
+        case(f32(1, 2, 7, 6), pool_size=(3, 3), strides=(2, 2), ceil_mode=True),
+        case(f32(1, 7, 6, 2), pool_size=(3, 3), strides=(2, 2), layout="NHWC"),
+        case(f32(1, 2, 7, 6, 4), pool_size=(2, 2), layout="NCHW4c"),
+        case(f32(1, 2, 8, 7), pool_size=(3, 2), dilation=(2, 1), padding=(1, 1, 1, 1))]
+    CASES[f"nn.{_kind}_pool3d"] = [case(f32(1, 2, 4, 4, 3), pool_size=2, strides=(2, 1, 1))]
 CASES["nn.avg_pool2d"].append(case(f32(1, 2, 6, 6), pool_size=(3, 3), padding=(1, 1, 1, 1),
                                    count_include_pad=True))
 

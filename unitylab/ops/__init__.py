@@ -2,12 +2,12 @@
 
 from ..ir.op import OPS
 from . import (activation, attention, binary, call, channelwise, collapse, convolution, create,
-               gradient, linear_algebra, loss, manipulate, memory, normalization, quantize,
-               reduce, transposed_convolution, unary, vision)
+               gradient, linear_algebra, loss, manipulate, memory, normalization, pooling,
+               quantize, reduce, transposed_convolution, unary, vision)
 
 FAMILIES = (unary, binary, activation, channelwise, reduce, collapse, linear_algebra, convolution,
-            transposed_convolution, normalization, attention, loss, manipulate, create, quantize,
-            vision, call, memory, gradient)
+            transposed_convolution, pooling, normalization, attention, loss, manipulate, create,
+            quantize, vision, call, memory, gradient)
 
 
 def op_table() -> list[tuple[str, str, str]]:

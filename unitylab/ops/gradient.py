@@ -10,9 +10,9 @@ from ..ir import prim, te
 from ..ir.prim import cast, literal
 from ..ir.relax import Call
 from ..ir.struct_info import StructInfo
-from .convolution import pads, spread
 from .declare import arg, attr, declare, same, tensor_of
 from .loss import guarded, np_nll_weights, total
+from .windows import pads, spread
 
 
 def _identity(x):
@@ -104,7 +104,7 @@ declare("grad.take_backward", [arg("output_grad"), arg("x"), arg("indices"), att
 
 def _np_pool_backward(largest: bool):
     def reference(grad, x, pool_size=(1, 1), strides=(1, 1), padding=(0,) * 4, dilation=(1, 1),
-                  ceil_mode=False, layout="NCHW", out_layout=None, count_include_pad=False):
+                  ceil_mode=False, count_include_pad=False, layout="NCHW", out_layout=None):
         window, strides, dilation = (spread(v, 2) for v in (pool_size, strides, dilation))
         pad = pads(padding, 2)
         extra = [(a, b + s) for (a, b), s in zip(pad, strides)]
@@ -133,6 +133,6 @@ for _kind, _largest in (("max", True), ("avg", False)):
     declare(f"grad.{_kind}_pool2d_backward",
             [arg("output_grad"), arg("data"), attr("pool_size", (1, 1)), attr("strides", (1, 1)),
              attr("padding", (0, 0, 0, 0)), attr("dilation", (1, 1)), attr("ceil_mode", False),
-             attr("layout", "NCHW"), attr("out_layout", None), attr("count_include_pad", False)],
+             attr("count_include_pad", False), attr("layout", "NCHW"), attr("out_layout", None)],
             _second, numpy=_np_pool_backward(_largest),
             doc=f"The gradient of nn.{_kind}_pool2d for its data.")

@@ -14,8 +14,8 @@ from ..ir.prim import as_int, cast, literal
 from ..ir.relax import Call
 from ..ir.struct_info import StructInfo, TensorStructInfo
 from .broadcasting import binary_dtype, equal_sizes
-from .convolution import pads, spread
 from .declare import arg, attr, declare, known, show, tensor_of
+from .windows import pads, spread
 
 LAYOUTS = {1: ("NCW", "IOW"), 2: ("NCHW", "IOHW"), 3: ("NCDHW", "IODHW")}
 
