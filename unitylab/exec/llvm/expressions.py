@@ -84,6 +84,10 @@ class Expressions(Dispatch):
             fine = reduce_and(self.b, fine)
         self.frame.require(fine, codes.DIVISION_BY_ZERO, self.frame.here(span=e.span))
 
+    def condition(self, e: PrimExpr) -> ir.Value:
+        """A truth value; a number is true if it is not zero."""
+        return convert(self.b, self.visit(e), e.dtype, BOOL.with_lanes(e.dtype.lanes))
+
     # --- leaves -----------------------------------------------------------------------------
 
     def visit_Var(self, n: prim.Var) -> ir.Value:
@@ -136,16 +140,17 @@ class Expressions(Dispatch):
     def _lazy_logic(self, n: prim.BinaryExpr) -> ir.Value:
         """`and`, `or`: the right side is evaluated only where it decides."""
         if not may_fail(n.b):
-            return binary(self.b, type(n), self.visit(n.a), self.visit(n.b), BOOL)
+            return binary(self.b, type(n), self.condition(n.a), self.condition(n.b), BOOL)
         if isinstance(n, prim.And):
             return self.lazy(n.a, n.b, prim.literal(False), BOOL)
         return self.lazy(n.a, prim.literal(True), n.b, BOOL)
 
     def visit_Not(self, n: prim.Not) -> ir.Value:
-        return self.b.not_(self.visit(n.a))
+        return self.b.not_(self.condition(n.a))
 
     def visit_Select(self, n: prim.Select) -> ir.Value:
-        return self._select(*map(self.visit, (n.condition, n.true_value, n.false_value)))
+        return self._select(self.condition(n.condition), self.visit(n.true_value),
+                            self.visit(n.false_value))
 
     def _select(self, c, x, y) -> ir.Value:
         lanes = max(lanes_of(x), lanes_of(y), lanes_of(c))
@@ -156,8 +161,8 @@ class Expressions(Dispatch):
         """One of two values; only that one is evaluated, unless both are harmless."""
         bounds = self.frame.bounds
         if condition.dtype.lanes > 1 or not (may_fail(then) or may_fail(other)):
-            return self._select(self.visit(condition), self.visit(then), self.visit(other))
-        c = self.visit(condition)
+            return self._select(self.condition(condition), self.visit(then), self.visit(other))
+        c = self.condition(condition)
         function = self.frame.function
         yes, no, end = (function.append_basic_block(n) for n in ("if.true", "if.false", "if.end"))
         self.b.cbranch(c, yes, no)

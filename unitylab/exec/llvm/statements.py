@@ -153,7 +153,7 @@ class Statements(Dispatch):
                            for s in ("test", "body", "end"))
         self.b.branch(test)
         self.b.position_at_end(test)
-        self.b.cbranch(self.expressions.visit(n.condition), body, end)
+        self.b.cbranch(self.expressions.condition(n.condition), body, end)
         self.b.position_at_end(body)
         self.frame.loops.append((test, end, len(self.frame.live)))
         self._scoped(n.body)
@@ -165,7 +165,7 @@ class Statements(Dispatch):
     # --- branches ---------------------------------------------------------------------------
 
     def visit_IfThenElse(self, n: tir.IfThenElse) -> None:
-        condition = self.expressions.visit(n.condition)
+        condition = self.expressions.condition(n.condition)
         if known(condition) is not None:
             self._known_branch(n, bool(known(condition)))
             return
@@ -195,7 +195,7 @@ class Statements(Dispatch):
     def visit_AssertStmt(self, n: tir.AssertStmt) -> None:
         message = getattr(n.message, "value", "")
         place = self.frame.here(span=n.span, message=str(message))
-        self.frame.require(self.expressions.visit(n.condition), codes.ASSERTION, place)
+        self.frame.require(self.expressions.condition(n.condition), codes.ASSERTION, place)
 
     def visit_AttrStmt(self, n: tir.AttrStmt) -> None:
         """A thread extent is a loop; every other attribute only says something."""

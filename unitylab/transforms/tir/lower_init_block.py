@@ -76,6 +76,9 @@ def _movable(loops: list[For], realize: BlockRealize) -> bool:
     reduced, spatial = set(), set()
     for it, value in zip(realize.block.iter_vars, realize.iter_values):
         (reduced if it.kind == tir.REDUCE else spatial).update(collect(value, Var))
+    folded = {it.var for it in realize.block.iter_vars if it.kind == tir.REDUCE}
+    if folded & set(collect(realize.block.init, Var)):
+        return False
     first = loops[0].loop_var
     if first not in reduced or first in spatial or reduced & spatial:
         return False
