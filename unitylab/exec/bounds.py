@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..ir import prim
 from ..ir.prim import PrimExpr, Var, as_int
 from ..ir.tir import BufferLoad
+from ..ir.visitor import walk
 from .polynomial import MAX_TERMS, Polynomial, is_index, never_wraps, number
 
 MAX_DEPTH = 24
@@ -141,6 +142,9 @@ class Bounds:
 
     def _opaque(self, e: PrimExpr) -> Polynomial:
         self.keep.append(e)
+        if any(isinstance(n, (BufferLoad, prim.Call)) for n in walk(e)):
+            # memory may change between two evaluations: each is a number of its own
+            return Polynomial({(self.atom(("value", len(self.atoms))),): 1})
         return Polynomial({(self.atom(("node", id(e))),): 1})
 
     def _ramp(self, e: prim.Ramp) -> Polynomial:

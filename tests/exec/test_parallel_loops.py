@@ -1,0 +1,78 @@
+"""Parallel loops on an OpenMP runtime."""
+
+import numpy as np
+import pytest
+
+from unitylab.exec.build import build
+from unitylab.exec.llvm.openmp import openmp_symbols
+from unitylab.ir.errors import BoundsError
+from unitylab.script import parse
+
+ROWS = """
+@T.prim_func
+def f(a: T.handle, b: T.handle, s: T.float32):
+    n, m = T.int64(), T.int64()
+    A = T.match_buffer(a, (n, m), "float32")
+    B = T.match_buffer(b, (n,), "float32")
+    C = T.alloc_buffer((m,), "float32")
+    for i in T.parallel(n):
+        for j in range(m):
+            with T.block("scale"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                C[vj] = A[vi, vj] * s
+        for j in range(m):
+            with T.block("sum"):
+                vi, vj = T.axis.remap("SR", [i, j])
+                with T.init():
+                    B[vi] = T.float32(0)
+                B[vi] = B[vi] + C[vj]
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("n, m", [(0, 3), (1, 4), (7, 33), (64, 20_000)])
+def test_rows_with_a_buffer_for_each_thread(n, m, threads):
+    ex = build(parse(ROWS), f"native -threads={threads}")
+    x = np.random.default_rng(0).standard_normal((n, m)).astype("float32")
+    out = np.empty(n, "float32")
+    ex["f"](x, out, 0.5)
+    np.testing.assert_allclose(out, x.sum(1) / 2, rtol=1e-4, atol=1e-3)
+
+
+def test_several_threads_really_run():
+    if not openmp_symbols():
+        pytest.skip("no OpenMP runtime in this environment")
+    text = build(parse(ROWS), "native -threads=2").source("llvm-input")
+    assert "__kmpc_fork_call" in text
+    assert "__kmpc_fork_call" not in build(parse(ROWS), "native -threads=1").source("llvm-input")
+
+
+def test_error_in_a_thread_is_raised():
+    ex = build(parse("""
+@T.prim_func
+def f(A: T.Buffer((64,), "float32"), I: T.Buffer((64,), "int32"), B: T.Buffer((64,), "float32")):
+    for i in T.parallel(64):
+        B[i] = A[I[i]]
+"""), "native -threads=2")
+    x, out = np.arange(64, dtype="float32"), np.empty(64, "float32")
+    index = np.arange(64, dtype="int32")[::-1].copy()
+    ex["f"](x, index, out)
+    np.testing.assert_array_equal(out, x[::-1])
+    index[50] = 64
+    with pytest.raises(BoundsError, match="index 64 is outside of dimension 0 of 'A'"):
+        ex["f"](x, index, out)
+    index[50] = 0
+    ex["f"](x, index, out)
+
+
+def test_parallel_within_parallel():
+    ex = build(parse("""
+@T.prim_func
+def f(A: T.Buffer((8, 8), "float32"), B: T.Buffer((8, 8), "float32")):
+    for i in T.parallel(8):
+        for j in T.parallel(8):
+            B[i, j] = A[j, i]
+"""), "native -threads=2")
+    x, out = np.arange(64, dtype="float32").reshape(8, 8), np.empty((8, 8), "float32")
+    ex["f"](x, out)
+    np.testing.assert_array_equal(out, x.T)
