@@ -38,7 +38,9 @@ class PrimPrinter(Dispatch):
 
     def define(self, n: Node, hint: str = "") -> str:
         """A fresh name for a variable or buffer."""
-        base = _identifier(hint or n.name)
+        base = hint or n.name
+        if not base.isidentifier() or base in _RESERVED:
+            base = _identifier(base)
         name, k = base, 0
         while name in self.taken:
             k += 1
@@ -64,10 +66,13 @@ class PrimPrinter(Dispatch):
 
     def expr(self, e, outer: int = 0) -> str:
         """The text of an expression; in parentheses where it binds less tightly than `outer`."""
+        name = self.names.get(id(e))
+        if name is not None:
+            return name
         if not isinstance(e, Node):
             return self.value(e)
         text = self.visit(e)
-        return f"({text})" if self.binding(e) < outer else text
+        return f"({text})" if outer and self.binding(e) < outer else text
 
     def binding(self, e: Node) -> int:
         if isinstance(e, prim.Not):
@@ -95,7 +100,7 @@ class PrimPrinter(Dispatch):
         if isinstance(v, tuple):
             return "[" + ", ".join(self.value(x) for x in v) + "]"
         if isinstance(v, str):
-            return _quoted(str(v))
+            return quoted(str(v))
         if isinstance(v, float) and not math.isfinite(v):
             return f'T.float32("{v}")'
         return repr(v)
@@ -119,7 +124,7 @@ class PrimPrinter(Dispatch):
         return f'T.{n.dtype}("{n.value}")'
 
     def visit_StringImm(self, n: prim.StringImm) -> str:
-        return _quoted(n.value)
+        return quoted(n.value)
 
     def visit_BinaryExpr(self, n: prim.BinaryExpr) -> str:
         kind = type(n)
@@ -168,7 +173,7 @@ class PrimPrinter(Dispatch):
             expected = n.args[1].dtype
         if known and expected == n.dtype:
             return f"T.{n.op}({self.exprs(n.args)}{notes})"
-        args = ", ".join([f'"{n.dtype}"', _quoted(n.op), *map(self.expr, n.args)])
+        args = ", ".join([f'"{n.dtype}"', quoted(n.op), *map(self.expr, n.args)])
         return f"T.call_intrin({args}{notes})"
 
     def visit_BufferLoad(self, n: tir.BufferLoad) -> str:
@@ -230,8 +235,14 @@ def _identifier(hint: str) -> str:
     return name if not name[0].isdigit() and name not in _RESERVED else f"v_{name}"
 
 
-def _quoted(s: str) -> str:
-    return '"' + s.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+def quoted(s: str) -> str:
+    """A string literal in double quotes."""
+    s = s.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{s if s.isprintable() else "".join(map(_escaped, s))}"'
+
+
+def _escaped(c: str) -> str:
+    return c if c.isprintable() else c.encode("unicode_escape").decode()
 
 
 _RESERVED = {"T", "R", "I", "cls", "range", "if", "for", "while", "lambda", "and", "or", "not",

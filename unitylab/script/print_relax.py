@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ir import prim, relax
 from ..ir.dtypes import dtype
+from ..ir.errors import UnityLabError
 from ..ir.module import IRModule
 from ..ir.node import Node
 from ..ir.op import Op
@@ -16,8 +17,8 @@ from ..ir.struct_info import (FuncStructInfo, ObjectStructInfo, PrimStructInfo, 
                               StructInfo, TensorStructInfo, TupleStructInfo)
 from ..ir.tir import PrimFunc
 from .dialect import DIALECTS
-from .document import Document
-from .print_prim import _quoted
+from .document import Document, Marks, Writer
+from .print_prim import quoted
 from .print_tir import TirPrinter, collect_vars
 
 # large constants travel beside the text: by content, as long as somebody holds them
@@ -246,8 +247,8 @@ class Printer(TirPrinter):
 
     def visit_StringImm(self, n) -> str:
         if isinstance(n, prim.StringImm):
-            return _quoted(n.value)
-        return f"R.str({_quoted(n.value)})"
+            return quoted(n.value)
+        return f"R.str({quoted(n.value)})"
 
     def visit_DataTypeImm(self, n: relax.DataTypeImm) -> str:
         return f'R.dtype("{n.value}")'
@@ -326,11 +327,49 @@ def _walk_calls(func: relax.Function):
         stack.extend(c for c in n.children() if not isinstance(c, StructInfo))
 
 
+class MarkingPrinter(Printer):
+    """Prints with marks around the text of every expression and definition."""
+
+    def __init__(self, dialect):
+        super().__init__(dialect)
+        self.marks = Marks()
+
+    def visit(self, node: Node, *args):
+        text = super().visit(node, *args)
+        return text if text is None else self.marks.around(node, text)
+
+    def expr(self, e, outer: int = 0) -> str:
+        text = super().expr(e, outer)
+        return self.marks.around(e, text) if id(e) in self.names else text
+
+    def define(self, n: Node, hint: str = "") -> str:
+        return self.marks.around(n, super().define(n, hint))
+
+    def name_of(self, n: Node) -> str:
+        if id(n) not in self.names:
+            return self.define(n)
+        return self.marks.around(n, self.names[id(n)])
+
+
 def print_document(node: Node, dialect: str = "unity") -> Document:
-    """The script of a node with the lines of everything in it.
+    """The script of a node with the places of everything in it.
 
     dialect: "unity" (papers, courses, blogs) or "tvm" (today's Apache TVM)."""
-    printer = Printer(DIALECTS[dialect])
+    spelling = DIALECTS.get(dialect)
+    if spelling is None:
+        raise UnityLabError(f"no dialect is called {dialect!r}", hint=", ".join(DIALECTS))
+    document = printed(Printer(spelling), node).document()
+
+    def reprint() -> Document:
+        printer = MarkingPrinter(spelling)
+        return printer.marks.places("\n".join(printed(printer, node).lines))
+
+    document.reprint = reprint
+    return document
+
+
+def printed(printer: Printer, node: Node) -> Writer:
+    """What a printer writes of a node."""
     if isinstance(node, IRModule):
         printer.module(node)
     elif isinstance(node, (PrimFunc, relax.Function)):
@@ -346,7 +385,7 @@ def print_document(node: Node, dialect: str = "unity") -> Document:
         text = printer.visit(node)
         if text is not None:
             printer.out.line(text)
-    return printer.out.document()
+    return printer.out
 
 
 def print_script(node: Node, dialect: str = "unity") -> str:

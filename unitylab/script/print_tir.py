@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..ir import prim, tir
 from ..ir.structural import structural_equal
 from ..ir.visitor import collect
-from .document import NodeSpan
 from .print_prim import PrimPrinter
 
 _LETTER = {tir.SPATIAL: "S", tir.REDUCE: "R"}
@@ -21,6 +20,8 @@ class TirPrinter(PrimPrinter):
     def __init__(self, dialect):
         super().__init__(dialect)
         self.loops: dict[int, tir.For] = {}
+        self.func: tir.PrimFunc | None = None
+        self.owners: dict[int, tir.Buffer] | None = None
 
     # --- functions --------------------------------------------------------------------------
 
@@ -137,12 +138,18 @@ class TirPrinter(PrimPrinter):
         return ", ".join(fields)
 
     def pointer(self, v: prim.Var) -> str:
-        return self.names.get(id(v)) or f"{self.names.get(id(self.owners[id(v)]))}.data"
+        """A pointer: by its own name, or as the data of the buffer that was defined with it."""
+        if id(v) in self.names:
+            return self.names[id(v)]
+        if self.owners is None:
+            self.owners = {}
+            for b in collect(self.func, tir.Buffer) if self.func is not None else ():
+                self.owners.setdefault(id(b.data), b)
+        owner = self.owners.get(id(v))
+        return f"{self.name_of(owner)}.data" if owner is not None else self.name_of(v)
 
     def body(self, func: tir.PrimFunc) -> None:
-        self.owners = {}
-        for b in collect(func, tir.Buffer):
-            self.owners.setdefault(id(b.data), b)
+        self.func, self.owners = func, None
         root = func.root
         trivial = root is not None and root.name == "root" and not (
             root.reads or root.writes or root.annotations or root.init or root.match_buffers) \
@@ -159,15 +166,14 @@ class TirPrinter(PrimPrinter):
             self.visit(func.body)
 
     def visit_Var(self, n: prim.Var) -> str:
-        if id(n) not in self.names and id(n) in getattr(self, "owners", {}):
-            return self.pointer(n)
-        return self.name_of(n)
+        return self.name_of(n) if n.pointer is None else self.pointer(n)
 
     # --- statements -------------------------------------------------------------------------
 
     def stmt(self, n: tir.Stmt, text: str) -> None:
-        with self.out.span(n):
-            self.out.line(text)
+        out = self.out
+        out.lines.append(out.indent + text)
+        out.mark(n, len(out.lines) - 1)
 
     def visit_SeqStmt(self, n: tir.SeqStmt) -> None:
         for s in n.stmts:
@@ -193,8 +199,7 @@ class TirPrinter(PrimPrinter):
         if call and n.value.op == "ret":
             self.stmt(n, f"return {self.expr(n.value.args[0])}")
         else:
-            self.stmt(n, text if call and not isinstance(n.value.op, str) or call and
-                      text.startswith("T.") else f"T.evaluate({text})")
+            self.stmt(n, text if call else f"T.evaluate({text})")
 
     def visit_AssertStmt(self, n: tir.AssertStmt) -> None:
         self.stmt(n, f"assert {self.expr(n.condition)}, {self.expr(n.message)}")
@@ -235,7 +240,7 @@ class TirPrinter(PrimPrinter):
         while _simple(n) and isinstance(nest[-1].body, tir.For) and _simple(nest[-1].body) \
                 and not (set(collect_vars((nest[-1].body.extent,))) & {f.loop_var for f in nest}):
             nest.append(nest[-1].body)
-        start = len(self.out.lines) + 1
+        start = len(self.out.lines)
         with self.scope():
             head = self.grid(nest) if len(nest) > 1 else self.loop_head(n)
             for f in nest:
@@ -243,7 +248,7 @@ class TirPrinter(PrimPrinter):
             with self.out.block(head):
                 self.visit(nest[-1].body)
         for f in nest:
-            self.out.spans.append(NodeSpan(f, start, len(self.out.lines)))
+            self.out.mark(f, start)
 
     def grid(self, nest: list[tir.For]) -> str:
         extents = self.exprs([f.extent for f in nest])
@@ -333,4 +338,10 @@ def _simple(n: tir.For) -> bool:
 
 def collect_vars(exprs) -> list[prim.Var]:
     """The variables in some expressions, in order."""
-    return list(dict.fromkeys(v for e in exprs for v in collect(e, prim.Var)))
+    found: dict[prim.Var, None] = {}
+    for e in exprs:
+        if type(e) is prim.Var:
+            found[e] = None
+        elif type(e) is not prim.IntImm:
+            found |= dict.fromkeys(collect(e, prim.Var))
+    return list(found)
