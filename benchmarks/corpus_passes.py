@@ -9,6 +9,7 @@ of functions may differ, the order of functions does not count.
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 from collections import Counter
 from pathlib import Path
@@ -19,9 +20,8 @@ from unitylab.ir.module import IRModule
 from unitylab.ir.structural import structural_equal
 from unitylab.script import parse
 
-# TVM's name: our pass. Arguments of recorded runs are taken where they are plain.
+# TVM's name: our pass
 PASSES = {"StmtSimplify": "Simplify"}
-ARGUMENTS = {"EliminateCommonSubexpr": {"False": {}, "True": {"call_only": True}}}
 
 
 def equal(a: IRModule, b: IRModule) -> bool:
@@ -31,12 +31,15 @@ def equal(a: IRModule, b: IRModule) -> bool:
 
 
 def in_order(mod: IRModule) -> IRModule:
-    functions = type(mod.functions)({n: plain(mod[n]) for n in sorted(mod)})
-    return mod.replace(functions=functions)
+    return mod.replace(functions=type(mod.functions)({n: mod[n] for n in sorted(mod)}))
 
 
-def plain(func):
-    return func
+def arguments(row: dict) -> list:
+    """The arguments of the recorded run, where they are plain Python values."""
+    try:
+        return [ast.literal_eval(a) for a in row["args"]]
+    except (ValueError, SyntaxError):
+        return []
 
 
 def outcome(row: dict) -> str:
@@ -49,10 +52,10 @@ def outcome(row: dict) -> str:
     except UnityLabError:
         return "does not parse"
     try:
-        return "same" if equal(kind()(before), after) else "differs"
+        return "same" if equal(kind(*arguments(row))(before), after) else "differs"
     except UnityLabError as e:
         return f"error: {type(e).__name__}"
-    except Exception as e:  # noqa: BLE001 - a crash is a result here
+    except Exception as e:  # a crash is a result here
         return f"CRASH: {type(e).__name__}"
 
 

@@ -8,10 +8,12 @@ lower     from blocks to loops over flat memory (what `build` does by itself)
 
 from __future__ import annotations
 
+from .. import transforms
 from ..ir.transform import Pass
+from ..schedule.default_schedule import DefaultSchedule
 from ..transforms import (AnnotateTIROpPattern, CanonicalizeBindings, DeadCodeElimination,
                           EliminateCommonSubexpr, FoldConstant, FuseOps, FuseTIR, LegalizeOps,
-                          Normalize, Simplify, all_passes)
+                          Normalize, Simplify)
 from .lower import blocks, lower
 
 legalize: tuple[Pass, ...] = (
@@ -38,6 +40,14 @@ default: tuple[Pass, ...] = (
     FuseTIR(),
     DeadCodeElimination(),
     Simplify(),
+    DefaultSchedule(),
 )
+
+
+def all_passes() -> dict[str, type[Pass]]:
+    """Every pass that a person can apply, by name: those of `transforms` and of `schedule`."""
+    found = {**transforms.all_passes(), DefaultSchedule.__name__: DefaultSchedule}
+    return {name: found[name] for name in sorted(found)}
+
 
 __all__ = ["all_passes", "blocks", "default", "fuse", "legalize", "lower"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...arith.analyzer import Analyzer
 from ...ir.module import IRModule
-from ...ir.prim import PrimExpr, literal
+from ...ir.prim import PrimExpr, literal, logical_not
 from ...ir.structural import structural_equal
 from ...ir.tir import (BlockRealize, BufferLoad, BufferStore, Evaluate, For, IfThenElse, PrimFunc,
                        SeqStmt, Stmt, seq)
@@ -59,8 +59,14 @@ class _Remover(Mutator):
                 self.recorder.wants("branch without effect", branch):
             new = new.replace(else_case=None)
             self.recorder.record("branch without effect", branch, new, self.function)
-        if new.else_case is None and is_no_op(new.then_case) and pure(new.condition):
+        if not is_no_op(new.then_case):
+            return new
+        if new.else_case is None and pure(new.condition):
             return self.nothing("branch without effect", branch) or new
+        if new.else_case is not None and self.recorder.wants("empty then", branch):
+            new = new.replace(condition=logical_not(new.condition), then_case=new.else_case,
+                              else_case=None)
+            self.recorder.record("empty then", branch, new, self.function)
         return new
 
     def visit_BlockRealize(self, realize: BlockRealize) -> Stmt:
