@@ -100,6 +100,7 @@ class Node:
     binders_first: ClassVar[tuple[str, ...]] = ()
 
     _printer: ClassVar[Callable[..., str] | None] = None
+    _shower: ClassVar[Callable[[str], None] | None] = None
 
     def children(self) -> Iterator[Node]:
         """The nodes directly below, in the order of the fields."""
@@ -130,6 +131,13 @@ class Node:
         if Node._printer is None:
             return f"<{type(self).__name__}>"
         return Node._printer(self, dialect=dialect, **options)
+
+    def show(self, dialect: str = "unity") -> None:
+        """Displays the script: with colours in a notebook, as text elsewhere."""
+        if Node._shower is None:
+            print(self.script(dialect))
+        else:
+            Node._shower(self.script(dialect))
 
     def __str__(self) -> str:
         return self.script()

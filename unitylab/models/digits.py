@@ -144,3 +144,39 @@ def _weight_slopes(d: np.ndarray, columns: np.ndarray, shape):
 def _back(d: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The slope with respect to a convolution's input: a convolution with the flipped weight."""
     return _convolve(d, weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1])[0]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images side by side with what is said of them; a notebook shows it as a picture."""
+
+    images: np.ndarray
+    captions: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        size, step = 6, 64
+        parts = []
+        for k, (image, caption) in enumerate(zip(self.images.reshape(-1, 8, 8), self.captions)):
+            parts += [f'<rect x="{k * step + 8 + x * size}" y="{4 + y * size}" width="{size}" '
+                      f'height="{size}" fill="#1f5fd0" fill-opacity="{image[y, x]:.2f}"/>'
+                      for y in range(8) for x in range(8)]
+            parts.append(f'<text x="{k * step + 32}" y="70" text-anchor="middle" font-size="13" '
+                         f'fill="currentColor">{caption}</text>')
+        width = step * len(self.captions)
+        return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="78" '
+                f'font-family="sans-serif">{"".join(parts)}</svg>')
+
+    def __repr__(self) -> str:
+        return f"{len(self.captions)} images: {', '.join(self.captions)}"
+
+
+def gallery(images: np.ndarray, captions) -> Gallery:
+    """The first images, one for each caption. images (n, 1, 8, 8) or (n, 64) in [0, 1]."""
+    captions = tuple(map(str, captions))
+    return Gallery(np.asarray(images)[:len(captions)], captions)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities over the last axis."""
+    e = np.exp(logits - logits.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)

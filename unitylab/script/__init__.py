@@ -5,7 +5,9 @@ from . import ir, relax, tir
 from .document import Document
 from .parse import parse
 from .print_relax import print_document, print_script
+from .show import show
 
 Node._printer = staticmethod(print_script)
+Node._shower = staticmethod(show)
 
 __all__ = ["Document", "ir", "parse", "print_document", "print_script", "relax", "tir"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import linecache
 import sys
 from collections.abc import Mapping
 
@@ -22,7 +24,7 @@ def decorate(target, options: dict):
 def _parse(target, frame):
     if _inside_class(target):
         return target  # the class is parsed as a whole by I.ir_module
-    return parse_source(source_of(target), _Values(target, frame))
+    return parse_source(source_of(target, frame), _Values(target, frame))
 
 
 def _inside_class(target) -> bool:
@@ -33,18 +35,34 @@ def _inside_class(target) -> bool:
     return len(parts) > 1 and parts[-2] != "<locals>"
 
 
-def source_of(target) -> Source:
-    """The text of a function or class, with its place in the file or cell."""
-    try:
-        lines, first = inspect.getsourcelines(target)
-        name = inspect.getsourcefile(target) or "<cell>"
-    except (OSError, TypeError) as e:
+def source_of(target, frame) -> Source:
+    """The text of a function or class, with its place in the file or cell. `frame` is where the
+    decorator stands: a notebook's classes are found by it, Python does not know their file."""
+    name = target.__code__.co_filename if inspect.isfunction(target) else frame.f_code.co_filename
+    lines = linecache.getlines(name)
+    found = _definition(lines, target, frame.f_lineno)
+    if found is None:
         raise ParseError(f"the source of {target.__name__} is not available",
-                         hint="write it in a file or notebook cell, or use ul.parse(text)") from e
-    indent = len(lines[0]) - len(lines[0].lstrip())
+                         hint="write it in a file or notebook cell, or use ul.parse(text)")
+    first = min([found.lineno, *[d.lineno for d in found.decorator_list]])
+    chosen = lines[first - 1:found.end_lineno]
+    indent = len(chosen[0]) - len(chosen[0].lstrip())
     text = "".join(line[indent:] if line[:indent].isspace() or not indent else line
-                   for line in lines)
+                   for line in chosen)
     return Source(text, _short(name), first, indent)
+
+
+def _definition(lines: list[str], target, line: int):
+    """The definition of the decorated object: by name, and nearest to the decorator's line."""
+    try:
+        tree = ast.parse("".join(lines))
+    except SyntaxError:
+        return None
+    if inspect.isfunction(target):
+        line = target.__code__.co_firstlineno
+    found = [n for n in ast.walk(tree) if isinstance(n, (ast.ClassDef, ast.FunctionDef))
+             and n.name == target.__name__]
+    return min(found, key=lambda n: abs(n.lineno - line), default=None)
 
 
 def _short(name: str) -> str:

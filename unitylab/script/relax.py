@@ -11,11 +11,13 @@ import difflib
 import numpy as np
 
 from ..ir import relax
+from ..ir.dtypes import INT64
 from ..ir.dtypes import dtype as _dtype
 from ..ir.errors import ParseError, StructInfoError
 from ..ir.node import EMPTY, FrozenDict, Node
 from ..ir.op import OPS, Op, freeze
 from ..ir.prim import PrimExpr, literal
+from ..ir.prim import Var as SizeVar
 from ..ir.relax import Expr, ShapeExpr, as_expr
 from ..ir.struct_info import (FuncStructInfo, ObjectStructInfo, PrimStructInfo, ShapeStructInfo,
                               StructInfo, TensorStructInfo, TupleStructInfo, as_dims)
@@ -44,12 +46,10 @@ def _tensor(shape=None, dtype=None, vdevice=None, ndim=-1) -> StructInfo:
 
 
 def _sizes(values) -> list:
-    """Sizes, where strings are left to the parser."""
-    for v in values:
-        if isinstance(v, builtins.str):
-            raise ParseError(f"the size {v!r} is symbolic: it has a meaning only inside of a "
-                             "signature that is parsed")
-    return list(values)
+    """Sizes; a string is a symbolic size of its own (the parser reads those of signatures)."""
+    symbols: dict = {}
+    return [symbols.setdefault(v, SizeVar(v, INT64)) if isinstance(v, builtins.str) else v
+            for v in values]
 
 
 def _shape_type(values=None, ndim=-1) -> StructInfo:
@@ -101,6 +101,11 @@ def as_info(x) -> StructInfo:
 
 
 # --- values ---------------------------------------------------------------------------------
+
+def Var(name, struct_info):  # noqa: N802
+    """A variable for `BlockBuilder`: `x = R.Var("x", R.Tensor((n, 4), "float32"))`."""
+    return relax.Var(name, as_info(struct_info))
+
 
 def const(value, dtype=None) -> Expr:
     """A constant tensor from an array, list or number."""

@@ -95,6 +95,11 @@ void = ScalarType(VOID)
 boolean = ScalarType(dtype("bool"))
 
 
+def Var(name, to="int32"):  # noqa: N802
+    """A scalar variable, such as a symbolic size: `n = T.Var("n", "int64")`."""
+    return prim.Var(name, dtype(to))
+
+
 def match_buffer(source, shape, dtype="float32", data=None, strides=(), elem_offset=None,  # noqa: A002
                  scope="global", align=-1, offset_factor=0, buffer_type="default",
                  axis_separators=(), **_):
