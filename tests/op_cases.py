@@ -258,6 +258,22 @@ CASES |= {
                       case(f32(8, 9), (-1,), (7,), (1,), (-2,))],
 }
 
+CASES |= {
+    "gather_elements": [case(f32(3, 4), ints(0, 3, 2, 4), axis=0),
+                        case(f32(3, 4), ints(-4, 4, 3, 2, dtype="int64"), axis=1)],
+    "gather_nd": [case(f32(3, 4), ints(0, 3, 5, 2)), case(f32(3, 4, 2), ints(-3, 3, 2, 1)),
+                  case(f32(2, 3, 4), ints(0, 3, 2, 5, 1), batch_dims=1)],
+    "scatter_elements": [case(f32(3, 4), np.array([[0, 2, 1, 0]], "int32"), f32(1, 4)),
+                         case(f32(3, 4), ints(0, 3, 5, 4), f32(5, 4), reduction="add")],
+    "scatter_nd": [case(f32(4, 2), np.array([[1], [3]], "int64"), f32(2, 2)),
+                   case(f32(4), np.array([[1], [1]], "int64"), f32(2), reduction="max")],
+    "sort": [case(f32(3, 5)), case(f32(3, 5), axis=0, descending=True)],
+    "argsort": [case(f32(3, 5)), case(ints(0, 3, 9), descending=True, dtype="int64")],
+    "topk": [case(f32(3, 5), k=2), case(f32(3, 5), k=3, axis=0, ret_type="indices"),
+             case(f32(5), k=2, largest=False, ret_type="values")],
+    "median": [case(f32(3, 5), axis=(1,)), case(f32(3, 4), keepdims=True)],
+}
+
 # --- making tensors -------------------------------------------------------------------------
 
 CASES |= {name: [case((2, 3)), case((), dtype="int64"), case((4,), dtype="bool")]
@@ -294,7 +310,8 @@ NO_COMPUTATION = {
     "memory.view", "memory.ensure_zero_offset", "vm.alloc_storage", "vm.alloc_tensor",
     "vm.kill_object", "vm.call_tir_dyn", "grad.max_pool2d_backward", "grad.avg_pool2d_backward",
     "vision.get_valid_counts", "vision.non_max_suppression", "vision.roi_align",
-    "vision.roi_pool", "vision.multibox_transform_loc"}
+    "vision.roi_pool", "vision.multibox_transform_loc", "image.resize2d", "image.resize3d",
+    "image.affine_grid", "sort", "argsort", "topk", "median", "scatter_elements", "scatter_nd"}
 CASES |= {
     "shape_of": [case(f32(2, 3))],
     "tensor_to_shape": [case(ints(1, 5, 3, dtype="int64"))],

@@ -14,7 +14,7 @@ from typing import Any
 
 from .errors import StructInfoError
 from .node import FrozenDict, Node, node, note, plain
-from .relax import Call, Expr, ExternFunc, ShapeExpr, as_expr
+from .relax import Call, DataTypeImm, Expr, ExternFunc, ShapeExpr, StringImm, as_expr
 from .struct_info import as_dims
 
 REQUIRED = object()
@@ -85,7 +85,9 @@ class Op(Node):
 
 
 def freeze(value):
-    """Lists become tuples, dicts FrozenDicts."""
+    """A plain value of an attribute: lists become tuples, dicts FrozenDicts, `R.str` a string."""
+    if isinstance(value, (StringImm, DataTypeImm)):
+        return value.value
     if isinstance(value, (list, tuple)):
         return tuple(freeze(v) for v in value)
     return FrozenDict({k: freeze(v) for k, v in value.items()}) if isinstance(value, dict) else value

@@ -2,12 +2,12 @@
 
 from ..ir.op import OPS
 from . import (activation, attention, binary, call, channelwise, collapse, convolution, create,
-               gradient, linear_algebra, loss, manipulate, memory, normalization, pooling,
-               quantize, reduce, transposed_convolution, unary, vision)
+               gather, gradient, image, linear_algebra, loss, manipulate, memory, normalization,
+               pooling, quantize, reduce, sort, transposed_convolution, unary, vision)
 
 FAMILIES = (unary, binary, activation, channelwise, reduce, collapse, linear_algebra, convolution,
-            transposed_convolution, pooling, normalization, attention, loss, manipulate, create,
-            quantize, vision, call, memory, gradient)
+            transposed_convolution, pooling, normalization, attention, loss, manipulate, gather,
+            sort, create, quantize, image, vision, call, memory, gradient)
 
 
 def op_table() -> list[tuple[str, str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir.dtypes import INT64
+from ..ir.errors import RuntimeCallError
 from ..ir.relax import Call, info_of
 from ..ir.struct_info import (ObjectStructInfo, ShapeStructInfo, StructInfo, TensorStructInfo,
                               TupleStructInfo, tensor_info)
@@ -37,11 +38,12 @@ _destination("call_dps_packed", "Calls a library function that writes into the o
 _destination("call_tir_with_grad", "Like call_tir, with the name of its gradient.",
              attr("te_grad_name", ""), attr("te_grad_kwargs", None))
 
-declare("call_pure_packed", [arg("func", "expr")], _declared,
+declare("call_pure_packed", [arg("func", "func"), arg("args", "rest", ())], _declared,
         doc="Calls a library function that has no effects and returns its result.")
-declare("call_inplace_packed", [arg("func", "expr"), attr("inplace_indices", ())], _declared,
+declare("call_inplace_packed", [arg("func", "func"), arg("args", "rest", ()),
+                                attr("inplace_indices", ())], _declared,
         doc="Calls a library function that changes some of its arguments.", pure=False)
-declare("call_builtin_with_ctx", [arg("func", "expr"), arg("args", "expr")], _declared,
+declare("call_builtin_with_ctx", [arg("func", "func"), arg("args", "expr")], _declared,
         doc="Calls a function of the run time.", pure=False)
 declare("make_closure", [arg("func", "expr"), arg("args", "expr")], _object,
         doc="A function with its last arguments given.")
@@ -50,9 +52,33 @@ declare("invoke_closure", [arg("closure", "expr"), arg("args", "expr")], _declar
 declare("invoke_pure_closure", [arg("closure", "expr"), arg("args", "expr")], _declared,
         doc="Calls a closure that has no effects.")
 declare("null_value", [], _object, numpy=lambda: None, doc="No value.")
-declare("print", [arg("format", "expr", None)], _nothing, doc="Prints its arguments.", pure=False)
-declare("assert_op", [arg("condition", "expr"), arg("args", "expr", None), attr("format", "")],
-        _nothing, doc="Stops if the condition does not hold.", pure=False)
+
+
+def _message(format, values) -> str:  # noqa: A002 - the attribute's name
+    """Each {} stands for the next value; nothing else in the format has a meaning."""
+    pieces = format.split("{}")
+    if len(pieces) == 1:
+        return " ".join([*([format] if format else []), *map(str, values)])
+    shown = [*map(str, values), *[""] * len(pieces)]
+    return "".join(p + v for p, v in zip(pieces, [*shown[:len(pieces) - 1], ""]))
+
+
+def _np_print(*values, format=""):  # noqa: A002
+    print(_message(format, values))
+    return ()
+
+
+def _np_assert(condition, *values, format=""):  # noqa: A002
+    if not np.all(condition):
+        raise RuntimeCallError(f"assertion failed: {_message(format, values)}".removesuffix(": "))
+    return ()
+
+
+declare("print", [arg("values", "rest", ()), attr("format", "")], _nothing, numpy=_np_print,
+        pure=False, doc="Prints its arguments; the format has {} for each.")
+declare("assert_op", [arg("condition", "expr"), arg("format_args", "rest", ()), attr("format", "")],
+        _nothing, numpy=_np_assert, pure=False,
+        doc="Stops with a message if the condition does not hold.")
 
 
 def _shape_of(call: Call) -> StructInfo:
