@@ -34,9 +34,10 @@ test-torch: $(VENV)/.torch
 
 # without the widgets' state: a saved notebook shows their static picture, offline too
 notebooks: $(VENV)/.test
-	$(BIN)/jupyter execute --inplace --kernel_name=python3 --timeout=600 \
-	  --NotebookClient.store_widget_state=False --NotebookClient.record_timing=False \
-	  notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+	  --ExecutePreprocessor.kernel_name=python3 --ExecutePreprocessor.timeout=600 \
+	  --ExecutePreprocessor.store_widget_state=False \
+	  --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 screenshots: $(VENV)/.browser
 	$(BIN)/python docs/screenshots.py
