@@ -15,10 +15,13 @@ from .ir.module import IRModule
 from .ir.prim import GlobalVar
 from .ir.structural import assert_structural_equal, structural_equal, structural_hash
 from .ir.transform import Pass, Recorder, Sequential
-from .schedule import Schedule
+from .schedule import DefaultSchedule, Schedule
 from .script import parse
 from .session import Session
 from .viz import lab
+
+# passes that need schedules live in another room, people look for them here
+transforms.DefaultSchedule = DefaultSchedule
 
 __version__ = "0.1.0"
 __all__ = ["BlockBuilder", "Executable", "GlobalVar", "IRModule", "Pass", "Recorder", "Schedule",

@@ -72,6 +72,10 @@ class Var(PrimExpr):
     pointer: PointerType | None = child(None)
     span: Span | None = span_field()
 
+    def __post_init__(self):
+        if type(self.dtype) is not DataType:
+            object.__setattr__(self, "dtype", dtype(self.dtype))
+
 
 @node
 class IntImm(PrimExpr):
