@@ -26,6 +26,12 @@ def _infer(call: Call) -> StructInfo:
     if equal_sizes(q.dims[3], k.dims[3]) is False or equal_sizes(k.dims[1], v.dims[1]) is False:
         raise StructInfoError(f"attention: {show(q.dims)}, {show(k.dims)} and {show(v.dims)} do "
                               "not fit together", span=call.span)
+    mask, window = call.op.attr(call, "causal_mask"), call.op.attr(call, "window_size")
+    if mask not in (None, "TopLeft", "BottomRight"):
+        raise StructInfoError(f"attention: causal_mask is TopLeft or BottomRight, not {mask!r}",
+                              span=call.span)
+    if window and mask is None:
+        raise StructInfoError("attention: window_size needs a causal_mask", span=call.span)
     return TensorStructInfo((*q.dims[:3], v.dims[3]), q.dtype, 4)
 
 
@@ -48,8 +54,11 @@ def _attention(q, k, v, bias=None, scale=None, causal_mask=None, window_size=Non
             value = value + bias[tuple(literal(0, "int64") if as_int(n) == 1 else p
                                        for n, p in zip(bias.shape, own))]
         if causal_mask is not None:
-            shift = t - s if causal_mask == "BottomRight" else literal(0, "int64")
-            value = prim.Select(j <= i + shift, value, te.min_value(q.dtype))
+            last = i + (t - s) if causal_mask == "BottomRight" else i
+            seen = j <= last
+            if window_size:
+                seen = prim.logical_and(seen, last - window_size < j)
+            value = prim.Select(seen, value, te.min_value(q.dtype))
         return value
 
     weights = softmax(te.compute(scores.shape, scaled, name="T_attention_scaled"))
@@ -66,7 +75,9 @@ def _np_attention(q, k, v, bias=None, scale=None, causal_mask=None, window_size=
     if causal_mask is not None:
         s, t = scores.shape[-2:]
         shift = t - s if causal_mask == "BottomRight" else 0
-        scores = np.where(np.arange(t) <= np.arange(s)[:, None] + shift, scores, -np.inf)
+        behind = np.arange(s)[:, None] + shift - np.arange(t)
+        seen = (behind >= 0) & (behind < (window_size or t + s))
+        scores = np.where(seen, scores, np.finfo(q.dtype).min)
     e = np.exp(scores - scores.max(-1, keepdims=True))
     weights = e / e.sum(-1, keepdims=True)
     return np.einsum("bhij,bjhe->bihe", weights, v.astype("float64")).astype(q.dtype)
