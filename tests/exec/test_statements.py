@@ -254,3 +254,22 @@ for i0, i1 in T.grid(4, 4):
         W[vj] = A[vi * 4 + vj] + T.float32(1)
 """)
     np.testing.assert_array_equal(run(ex, X), X + 1)
+
+
+def test_call_of_another_tensor_program():
+    ex = build(parse("""
+@I.ir_module
+class Module:
+    @T.prim_func(private=True)
+    def square(x: T.float32) -> T.float32:
+        y: T.float32 = x * x
+        return y
+
+    @T.prim_func
+    def main(A: T.Buffer((16,), "float32"), B: T.Buffer((16,), "float32")):
+        for i in range(16):
+            B[i] = Module.square(A[i])
+"""))
+    out = np.empty(16, "float32")
+    ex["main"](X, out)
+    np.testing.assert_array_equal(out, X * X)

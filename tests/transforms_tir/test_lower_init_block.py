@@ -50,3 +50,17 @@ def test_init_is_guarded_where_the_loop_holds_more_than_the_block():
 def test_a_program_without_init_stays_the_same_object():
     mod = LowerInitBlock()(parse(HEAD + "    for i in range(4):\n        B[i] = A[i, 0]\n"))
     assert LowerInitBlock()(mod) is mod
+
+
+def test_init_stays_where_its_condition_holds_more_than_once():
+    text = HEAD + """
+    for i, k in T.grid(4, 8):
+        with T.block("sum"):
+            vi = T.axis.spatial(4, i)
+            vk = T.axis.reduce(8, {})
+            with T.init():
+                B[vi] = T.float32(0)
+            B[vi] = B[vi] + A[vi, vk]
+"""
+    assert "if vk == 0:" in LowerInitBlock()(parse(text.format("k // 2")))["main"].script()
+    assert "sum_init" in LowerInitBlock()(parse(text.format("k")))["main"].script()

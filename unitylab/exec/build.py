@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..ir.errors import StructInfoError
+from ..ir.errors import StructInfoError, TransformError
 from ..ir.module import IRModule, as_module
 from ..ir.tir import BaseFunc
+from ..ir.transform import apply
 from ..transforms.relax.legalize_ops import LegalizeOps
 from .executable import Executable
 from .graph import compile_graph
@@ -42,6 +43,6 @@ def _legalized(mod: IRModule) -> IRModule:
     if not mod.graph_funcs:
         return mod
     try:
-        return LegalizeOps()(mod)
-    except StructInfoError:
+        return apply(LegalizeOps(), mod)
+    except (StructInfoError, TransformError):
         return mod

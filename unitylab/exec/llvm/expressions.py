@@ -182,7 +182,13 @@ class Expressions(Dispatch):
         if n.value.dtype in ("int32", "int64") and (n.dtype.is_int and n.dtype.lanes == 1):
             return convert(self.b, self.index(n.value), DataType("int64"), n.dtype)
         value = splat(self.b, self.visit(n.value), n.dtype.lanes)
-        return convert(self.b, value, n.value.dtype, n.dtype)
+        return convert(self.b, value, self.dtype_of(n.value), n.dtype)
+
+    def dtype_of(self, e: PrimExpr) -> DataType:
+        """The dtype of a value; a call of a tensor program has that of its result."""
+        if isinstance(e, prim.Call) and isinstance(e.op, prim.GlobalVar):
+            return self.frame.unit.mod[e.op].ret_type
+        return e.dtype
 
     def visit_Let(self, n: prim.Let) -> ir.Value:
         self.bind(n.var, n.value)

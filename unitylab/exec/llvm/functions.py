@@ -149,10 +149,11 @@ def call_function(frame: Frame, expressions: Expressions, call: prim.Call) -> ir
     b = frame.builder
     code = b.call(function, [*values, frame.record])
     frame.propagate(code)
-    if call.dtype == "void" or callee.ret_type == "void":
+    if callee.ret_type == "void":
         return ir.Constant(I32, 0)
     b = frame.builder
-    return b.load(b.gep(frame.record, [i64(5)], source_etype=I64), typ=register_type(call.dtype))
+    return b.load(b.gep(frame.record, [i64(5)], source_etype=I64),
+                  typ=register_type(callee.ret_type))
 
 
 def _argument(frame: Frame, expressions: Expressions, p, a) -> ir.Value:
