@@ -14,6 +14,7 @@ from ..ir.errors import ParseError, UnityLabError
 from ..ir.module import IRModule
 from ..ir.node import Node
 from ..ir.op import Op, get_op
+from ..ir.struct_info import PrimStructInfo
 from ..ir.structural import structural_equal
 from . import ir as I  # noqa: E741 - the namespace's name
 from . import relax as R
@@ -183,6 +184,10 @@ class Evaluator:
         """A value that stands in scalar arithmetic."""
         if isinstance(value, (prim.PrimExpr, bool, int, float)):
             return value
+        if isinstance(value, Region):
+            return value.value()
+        if isinstance(value, relax.Var) and isinstance(value.struct_info, PrimStructInfo):
+            return value.struct_info.value
         raise self.source.error(n, f"a scalar expected, this is {_kind(value)}")
 
     def eval_Compare(self, n: ast.Compare):
@@ -273,6 +278,12 @@ class Evaluator:
                                                        "dtype", "scope"):
             value = getattr(base, n.attr)
             return str(value) if n.attr == "dtype" else value
+        if isinstance(base, tir.Buffer) and n.attr == "view":
+            return Builder("view", lambda *shape, dtype=base.dtype: T.BufferSpec(
+                shape, dtype, "decl", data=base.data, elem_offset=base.elem_offset,
+                scope=base.scope))
+        if isinstance(base, T.HandleType) and n.attr == "ty":
+            return base.ty
         if isinstance(base, tir.Buffer) and n.attr in ("vload", "vstore", "access_ptr"):
             return Builder(n.attr, lambda *a, **k: self.buffer_method(n, base, n.attr, a, k))
         if isinstance(base, (prim.PrimExpr,)) and n.attr == "dtype":
@@ -443,5 +454,3 @@ def parse_error_of_syntax(source: Source, e: Exception) -> ParseError:
     line, column = getattr(e, "lineno", None) or 1, max(0, (getattr(e, "offset", None) or 1) - 1)
     place = ast.Pass(lineno=line, col_offset=column, end_lineno=line, end_col_offset=column + 1)
     return source.error(place, f"not valid syntax: {getattr(e, 'msg', None) or e}")
-
-

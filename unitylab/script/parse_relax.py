@@ -64,6 +64,7 @@ class RelaxParser(TirParser):
         outer = self.builder
         self.builder = BlockBuilder(outer.mod)
         outer_attrs, self.attrs = self.attrs, {}
+        outer_outputs, self.outputs = self.outputs, None
         self.scopes.append({})
         params, ret = self.signature(n)
         result = self.body(n.body)
@@ -75,7 +76,7 @@ class RelaxParser(TirParser):
             attrs.setdefault("global_symbol", n.name)
         ret = ret if ret is not None else info_of(body.body)
         self.scopes.pop()
-        self.builder, self.attrs = outer, outer_attrs
+        self.builder, self.attrs, self.outputs = outer, outer_attrs, outer_outputs
         return relax.Function(tuple(params), body, ret, pure, FrozenDict(attrs),
                               span=self.source.span(n))
 
@@ -135,7 +136,7 @@ class RelaxParser(TirParser):
         value = self.eval(n.value)
         if isinstance(value, tuple) and len(value) == len(target.elts):
             for t, v in zip(target.elts, value):
-                if isinstance(v, prim.Var) and v.name == "v":
+                if isinstance(v, prim.Var) and not v.name:
                     self.assign(n, t, v)
                 else:
                     self.define(t.id, self.emit_binding(n, t.id, as_expr(v), None))
@@ -149,7 +150,7 @@ class RelaxParser(TirParser):
         value = self.eval(expr)
         if isinstance(value, (ModuleRef, R.OpNamespace, T.ScalarType)):
             return self.define(name, value)
-        if isinstance(value, prim.Var) and value.name == "v":  # n = T.int64()
+        if isinstance(value, prim.Var) and not value.name:  # n = T.int64()
             if not isinstance(self.scopes[-1].get(name), prim.Var):
                 known = next((s[name] for s in reversed(self.scopes)
                               if isinstance(s.get(name), prim.Var)), None)

@@ -263,7 +263,7 @@ class TirParser(Evaluator):
             self.bind_buffer(n, target.id, value)
         elif isinstance(value, Region):
             self.bind(n, target.id, value.value(), None)
-        elif isinstance(value, prim.Var) and value.name == "v":
+        elif isinstance(value, prim.Var) and not value.name:
             known = self.scopes[-1].get(target.id)
             if not isinstance(known, prim.Var):
                 self.define(target.id, value.replace(name=target.id))
@@ -288,7 +288,7 @@ class TirParser(Evaluator):
             return self.bind_buffer(n, n.target.id, value)
         if not isinstance(kind, (T.ScalarType, T.HandleType)):
             kind = None
-        return self.bind(n, n.target.id, prim.literal(value), kind)
+        return self.bind(n, n.target.id, prim.literal(self.scalar(n.value, value)), kind)
 
     def stmt_AugAssign(self, n: ast.AugAssign) -> None:
         if not isinstance(n.target, ast.Subscript):

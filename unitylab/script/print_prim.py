@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from ..ir import prim, tir
 from ..ir.node import FrozenDict, Node
 from ..ir.visitor import Dispatch
-from ..ops.intrinsics import INTRINSICS, SAME
+from ..ops.intrinsics import SAME
 from .dialect import Dialect
 from .document import Writer
+from .intrinsics import FIRST, LAST, SPELLINGS
 
 # how tightly an operator binds, as in Python
 OR, AND, NOT, COMPARE, SUM, PRODUCT, ATOM = range(1, 8)
@@ -19,7 +20,6 @@ _BINDING = {prim.Or: OR, prim.And: AND, prim.Add: SUM, prim.Sub: SUM, prim.Mul: 
             prim.Div: PRODUCT, prim.FloorDiv: PRODUCT, prim.FloorMod: PRODUCT,
             **{k: COMPARE for k in (prim.EQ, prim.NE, prim.LT, prim.LE, prim.GT, prim.GE)}}
 _CONSTRUCTOR = {prim.Min: "min", prim.Max: "max", prim.Mod: "truncmod"}
-_DTYPE_FIRST = ("call_extern", "call_pure_extern", "reinterpret", "undef")
 
 
 class PrimPrinter(Dispatch):
@@ -164,17 +164,23 @@ class PrimPrinter(Dispatch):
         if isinstance(n.op, prim.GlobalVar):
             return f"{self.expr(n.op)}({self.exprs(n.args)})"
         notes = f", annotations={self.value(n.annotations)}" if n.annotations else ""
-        if n.op in _DTYPE_FIRST:
-            args = ", ".join([f'"{n.dtype}"', *map(self.expr, n.args)])
-            return f"T.{n.op}({args}{notes})"
-        known = INTRINSICS.get(n.op)
-        expected = known and (n.args[0].dtype if known.result == SAME and n.args else known.result)
+        spelling = SPELLINGS.get(n.op)
+        result = spelling.result if spelling is not None else None
+        args = [self.expr(a) for a in n.args]
+        if result == FIRST:
+            args.insert(0, f'"{n.dtype}"')
+        elif result == LAST:
+            args.append(f'"{n.dtype}"')
+        elif result is None or self.expected(n, result) != n.dtype:
+            args = [f'"{n.dtype}"', quoted(n.op), *args]
+            return f"T.call_intrin({', '.join(args)}{notes})"
+        return f"T.{n.op}({', '.join(args)}{notes})"
+
+    def expected(self, n: prim.Call, result: str) -> str:
+        """The dtype that the parser will give this call."""
         if n.op == "if_then_else":
-            expected = n.args[1].dtype
-        if known and expected == n.dtype:
-            return f"T.{n.op}({self.exprs(n.args)}{notes})"
-        args = ", ".join([f'"{n.dtype}"', quoted(n.op), *map(self.expr, n.args)])
-        return f"T.call_intrin({args}{notes})"
+            return n.args[1].dtype
+        return n.args[0].dtype if result == SAME and n.args else result
 
     def visit_BufferLoad(self, n: tir.BufferLoad) -> str:
         if n.predicate is not None:

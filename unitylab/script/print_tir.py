@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ir import prim, tir
+from ..ir.node import FrozenDict
 from ..ir.structural import structural_equal
 from ..ir.visitor import collect
 from .print_prim import PrimPrinter
@@ -48,8 +49,13 @@ class TirPrinter(PrimPrinter):
 
     def attrs(self, attrs: dict) -> str:
         rename = (lambda k: k.replace("tir.", "tirx.")) if self.dialect.modern else (lambda k: k)
-        return "{" + ", ".join(f'"{rename(k)}": {self.value(v)}' for k, v in
+        return "{" + ", ".join(f'"{rename(k)}": {self.attr(k, v)}' for k, v in
                                sorted(attrs.items())) + "}"
+
+    def attr(self, key: str, v) -> str:
+        """The value of an attribute of a function."""
+        is_target = key == "target" and isinstance(v, FrozenDict) and "kind" in v
+        return f"T.target({self.value(v)})" if is_target else self.value(v)
 
     def signature(self, func) -> tuple[list[str], list[tuple[tir.Buffer, str]]]:
         """The parameters' text, and the buffers that need a match_buffer."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from ..ir import prim, tir
 from ..ir.dtypes import VOID, DataType, dtype
 from ..ir.errors import ParseError
+from ..ir.op import freeze
 from ..ir.prim import literal
 from ..ops.intrinsics import INTRINSICS, SAME
+from .intrinsics import FIRST, LAST, SPELLINGS
 
 _SCALARS = ([f"{k}{b}" for k in ("int", "uint") for b in (1, 2, 4, 8, 16, 32, 64)]
             + ["float16", "float32", "float64", "bfloat16"]
@@ -29,7 +31,7 @@ class ScalarType:
 
     def __call__(self, value=None, is_size_var: bool = False):
         if value is None:
-            return prim.Var("v", self.dtype)
+            return prim.Var("", self.dtype)  # named by the assignment that it stands in
         if isinstance(value, str):
             return prim.FloatImm(float(value), self.dtype)
         if isinstance(value, prim.PrimExpr):
@@ -48,6 +50,11 @@ class HandleType:
 
     def __call__(self, kind: str | None = None, scope: str = "global", **_):
         return HandleType(prim.PointerType(dtype(kind or "void"), scope))
+
+    @property
+    def ty(self) -> str:
+        """The dtype, as an argument of intrinsics."""
+        return str(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -231,29 +238,20 @@ def call_intrin(to, name, *args, **_):
                      tuple(literal(a) if not isinstance(a, tir.Node) else a for a in args))
 
 
-def call_extern(to, name, *args, **_):
-    """Calls a C function."""
-    return call_intrin(to, "call_extern", literal(name), *args)
-
-
-def call_pure_extern(to, name, *args, **_):
-    """Calls a C function without effects."""
-    return call_intrin(to, "call_pure_extern", literal(name), *args)
-
-
 def call_packed(name, *args, **_):
     """Calls a registered library function."""
     return call_intrin("int32", "call_packed", literal(name), *args)
 
 
-def reinterpret(to, value):
-    """The same bits as another type."""
-    return call_intrin(to, "reinterpret", value)
+def Call(op, args, attrs=None, ret_ty=None, dtype=None):  # noqa: N802, A002
+    """A call with annotations: `T.Call("tir.exp", [x], attrs={...}, ret_ty="float32")`."""
+    call = call_intrin(ret_ty or dtype or "void", op, *args)
+    return call.replace(annotations=freeze(attrs)) if attrs else call
 
 
-def undef(to="float32"):
-    """Any value."""
-    return call_intrin(to, "undef")
+def target(config):
+    """A target as an attribute: its parts by name."""
+    return freeze({"kind": config} if isinstance(config, str) else dict(config))
 
 
 def address_of(load):
@@ -317,6 +315,20 @@ def _intrinsic(name: str):
     return make
 
 
+def _spelled(name: str):
+    """A call whose dtype is fixed, or written as an argument."""
+    result = SPELLINGS[name].result
+
+    def make(*args, annotations=None, **_):
+        args = list(args)
+        to = args.pop(0 if result == FIRST else -1) if result in (FIRST, LAST) else \
+            args[0].dtype if result == SAME else result
+        call = call_intrin(getattr(to, "dtype", to), name, *args)
+        return call.replace(annotations=freeze(annotations)) if annotations else call
+    make.__name__, make.__doc__ = name, f"The intrinsic {name}."
+    return make
+
+
 def _marker(name: str):
     def refuse(*_, **__):
         raise ParseError(f"{name} has a meaning only inside of @T.prim_func or ul.parse")
@@ -358,7 +370,10 @@ for _k in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "floa
     for _l in (2, 4, 8, 16, 32, 64):
         globals()[f"{_k}x{_l}"] = ScalarType(dtype(f"{_k}x{_l}"))
 for _name in INTRINSICS:
-    globals().setdefault(_name, _intrinsic(_name))
+    if SPELLINGS[_name].result != FIRST:
+        globals().setdefault(_name, _intrinsic(_name))
+for _name in SPELLINGS:
+    globals().setdefault(_name, _spelled(_name))
 for _kind in (prim.Add, prim.Sub, prim.Mul, prim.Div, prim.Mod, prim.FloorDiv, prim.FloorMod,
               prim.Min, prim.Max, prim.EQ, prim.NE, prim.LT, prim.LE, prim.GT, prim.GE, prim.And,
               prim.Or):
@@ -369,7 +384,7 @@ for _name in DIRECTIVES:
 BufferLoad = tir.BufferLoad
 NAMES = {n: v for n, v in list(globals().items()) if not n.startswith("_") and n not in
          ("annotations", "dataclass", "field", "prim", "tir", "dtype", "DataType", "VOID",
-          "ParseError", "INTRINSICS", "SAME", "literal", "NAMES", "DIRECTIVES", "BufferSpec",
+          "ParseError", "INTRINSICS", "SAME", "FIRST", "LAST", "SPELLINGS", "freeze", "literal", "NAMES", "DIRECTIVES", "BufferSpec",
           "ScalarType", "HandleType", "LetType", "Namespace")}
 
 
