@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from ..ir.errors import ScheduleError
 from ..ir.prim import as_int
-from ..ir.tir import Block
+from ..ir.tir import Block, For
+from .dependence import consumers, producers
 from .handles import Handle
+from .nest import Nest
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Candidate:
 def candidates(sch, handle: Handle) -> list[Candidate]:
     """The primitives tried at a handle on copies of the schedule; it stays as it is."""
     node = sch.get(handle)
-    requests = _at_block(sch, handle) if isinstance(node, Block) else _at_loop(sch, handle, node)
+    requests = _at_block(sch, handle, node) if isinstance(node, Block) else _at_loop(sch, handle, node)
     return [_try(sch, name, args) for name, args in requests]
 
 
@@ -35,25 +37,27 @@ def _try(sch, name: str, args: tuple) -> Candidate:
     return Candidate(name, args, True)
 
 
-def _at_loop(sch, loop: Handle, node) -> list[tuple[str, tuple]]:
+def _at_loop(sch, loop: Handle, node: For) -> list[tuple[str, tuple]]:
     extent = as_int(node.extent)
     factor = next((f for f in (16, 8, 4, 2, 3) if extent and extent % f == 0), 16)
     found = [("split", (loop, [None, factor])), ("parallel", (loop,)), ("vectorize", (loop,)),
              ("unroll", (loop,)), ("bind", (loop, "threadIdx.x"))]
-    inner = _handle_of(sch, node.body)
-    if inner is not None:
+    if isinstance(node.body, For):
+        inner = sch.handle_of(node.body)
         found += [("fuse", (loop, inner)), ("reorder", (inner, loop))]
     return found
 
 
-def _at_block(sch, block: Handle) -> list[tuple[str, tuple]]:
+def _at_block(sch, block: Handle, node: Block) -> list[tuple[str, tuple]]:
+    nest = Nest(sch.func_of(block))
+    if node is nest.root:
+        return []
     found = [("compute_inline", (block,)), ("reverse_compute_inline", (block,))]
-    for name, others in (("compute_at", sch.copy().get_consumers(block)),
-                         ("reverse_compute_at", sch.copy().get_producers(block))):
-        del others
-        found += [(name, (block, l)) for l in _loops_of(sch, name, block)]
-    found += [("decompose_reduction", (block, l)) for l in _own_loops(sch, block)]
-    node = sch.get(block)
+    for name, others in (("compute_at", consumers(nest, node)),
+                         ("reverse_compute_at", producers(nest, node))):
+        loops = dict.fromkeys(l for b in others for l in nest.loops(b))
+        found += [(name, (block, sch.handle_of(l))) for l in loops]
+    found += [("decompose_reduction", (block, sch.handle_of(l))) for l in nest.loops(node)]
     found += [("cache_read", (block, k, "local")) for k in range(len(node.reads))]
     found += [("cache_write", (block, k, "local")) for k in range(len(node.writes))]
     return found

@@ -9,10 +9,12 @@ import numpy as np
 from ..ir.errors import ScheduleError
 from ..ir.module import IRModule, as_module
 from ..ir.node import Node
-from ..ir.tir import Block, BlockRealize, PrimFunc
+from ..ir.tir import Block, BlockRealize, For, PrimFunc
 from . import primitives
+from .candidates import Candidate
+from .candidates import candidates as list_candidates
 from .handles import BlockRV, ExprRV, Handle, LoopRV
-from .nest import Nest, statements, unshared
+from .nest import Nest, child_realizes, statements, unshared
 from .signature import PRIMITIVES, Primitive
 from .trace import Instruction, Trace
 
@@ -40,6 +42,7 @@ class Schedule:
         self._targets: dict[Handle, tuple[str, Node]] = {}
         self._consumed: dict[Handle, str] = {}
         self._working: str | None = None
+        self._silent: set[Handle] = set()
 
     # --- what it works on -------------------------------------------------------------------
 
@@ -54,6 +57,7 @@ class Schedule:
         new.__dict__.update(self.__dict__)
         new.trace = Trace(list(self.trace.insts))
         new._targets, new._consumed = dict(self._targets), dict(self._consumed)
+        new._silent = set(self._silent)
         new._rng = np.random.default_rng(self._rng.integers(2**32))
         return new
 
@@ -83,6 +87,9 @@ class Schedule:
     def apply(self, p: Primitive, args: tuple, kwargs: dict):
         """Checks and runs one primitive, keeps its result and records it."""
         rest, named = p.bind(args, kwargs)
+        for handle in _handles([*rest, *named.values()]):
+            if handle in self._silent and handle in self._targets:
+                self._introduce(handle)
         name = self._function_of([*rest, *named.values()], named.get("func_name"), p)
         if "func_name" in p.signature.parameters:
             named["func_name"] = name
@@ -160,11 +167,44 @@ class Schedule:
 
     # --- looking around ---------------------------------------------------------------------
 
-    def candidates(self, handle: Handle) -> list:
+    def candidates(self, handle: Handle) -> list[Candidate]:
         """What can be done at a block or loop: `Candidate(name, args, legal, reason)` for each
-        primitive tried with typical arguments."""
-        from .candidates import candidates
-        return candidates(self, handle)
+        primitive tried with typical arguments. The schedule and its trace stay as they are."""
+        return list_candidates(self, handle)
+
+    def func_of(self, handle: Handle) -> PrimFunc:
+        """The function that a block or loop belongs to."""
+        self.get(handle)
+        return self._program(self._targets[handle][0])
+
+    def handle_of(self, node: Block | For, func_name: str | None = None) -> Handle:
+        """A handle of a node that was found by walking the tree; the trace learns of it when it is
+        first used. Raises ScheduleError if the node is not in the function."""
+        for handle, (_, known) in self._targets.items():
+            if known is node:
+                return handle
+        for name, func in self.mod.prim_funcs.items():
+            if func_name in (None, name) and any(s is node for s in statements(func.body)):
+                handle = self._handle(name, node)
+                self._silent.add(handle)
+                return handle
+        raise ScheduleError("this node is not in the program as it is now",
+                            hint="sch.mod is the present program; older nodes were rewritten")
+
+    def _introduce(self, handle: Handle) -> None:
+        """Records how the trace gets a handle that came from `handle_of`."""
+        self._silent.discard(handle)
+        name, node = self._targets[handle]
+        if isinstance(node, Block):
+            given = {"name": node.name, "func_name": name}
+            self.trace.append(Instruction("get_block", (), given, (handle,), True))
+            return
+        realize = child_realizes(node.body)[0]
+        block = self._handle(name, realize.block)
+        self._introduce(block)
+        loops = Nest(self._program(name)).loops(realize.block)
+        outputs = tuple(handle if l is node else self._handle(name, l) for l in loops)
+        self.trace.append(Instruction("get_loops", (), {"block": block}, outputs))
 
 
 def _handles(values) -> list[Handle]:

@@ -10,7 +10,7 @@ from ...ir.tir import (SERIAL, SPATIAL, Block, BlockRealize, BufferRegion, For, 
                        Stmt, seq)
 from ...ir.visitor import free_vars
 from ..dependence import (blocks_in, bound_by, consumers, is_output, producers, read_buffers,
-                          siblings, touched, why_not_complete, why_not_covered, why_not_dominant,
+                          siblings, touched, why_not_covered, why_not_dominant,
                           written_buffers)
 from ..independence import check_loops_around
 from ..nest import Nest
@@ -60,10 +60,6 @@ def reverse_compute_at(nest: Nest, block: Block, loop: For, preserve_unit_loops:
 
     `index` as in compute_at."""
     _check_movable(nest, block, loop)
-    reason = why_not_complete(nest, block)
-    if reason:
-        raise ScheduleError(f"block {block.name} is not a complete block: {reason}",
-                            span=block.span, hint="compute_at moves its producers instead")
     made = [p for p in producers(nest, block) if nest.is_below(p, loop)]
     if not made:
         raise ScheduleError(f"no producer of block {block.name} is in loop {loop.loop_var.name}",
@@ -79,6 +75,7 @@ def reverse_compute_at(nest: Nest, block: Block, loop: For, preserve_unit_loops:
                 if r.buffer is w.buffer:
                     _narrow(domain, r, touched(nest, p, loop, [w], analyzer), block, analyzer,
                             widen=False)
+    _check_whole_reduction(block, loop, domain, analyzer)
     _move(nest, block, loop, domain, analyzer, preserve_unit_loops, index)
 
 
@@ -111,6 +108,19 @@ def _check_guard(nest: Nest, block: Block) -> None:
     if not analyzer.can_prove(realize.predicate):
         raise ScheduleError(f"block {block.name} runs only where {realize.predicate.script()}",
                             span=block.span, hint="move it before it gets a predicate")
+
+
+def _check_whole_reduction(block: Block, loop: For, domain: dict[Var, Span],
+                           analyzer: Analyzer) -> None:
+    """A reduction needs all that it adds up at once."""
+    for it in block.iter_vars:
+        s = domain.get(it.var)
+        whole = Span(it.dom.min, it.dom.min + it.dom.extent - 1)
+        if it.kind != SPATIAL and s is not None and not contains(s, whole, analyzer):
+            raise ScheduleError(
+                f"an iteration of loop {loop.loop_var.name} makes a part of what block {block.name}"
+                f" reduces along {it.var.name}", span=block.span,
+                hint="choose an outer loop, or compute_at its producers")
 
 
 def _check_not_overwritten(nest: Nest, block: Block) -> None:
@@ -250,7 +260,8 @@ def _nest_for(block: Block, domain: dict[Var, Span], analyzer: Analyzer,
         analyzer.bind(ax, (0, None))
         value = low + ax
         values.append(value)
-        guards += _guards(it, low, extent, value, analyzer)
+        point = low if as_int(extent) == 1 else value
+        guards += _guards(it, low, extent, point, analyzer)
     realize = BlockRealize(tuple(values), prim.logical_and(*guards), block)
     stmt: Stmt = realize
     for ax, extent in reversed(loops):
@@ -269,14 +280,10 @@ def _needed(it: IterVar, domain: dict[Var, Span],
         return it.dom.min, it.dom.extent
     low = prim.cast(analyzer.simplify(s.low), t)
     extent = literal(1, t) if s.is_point else prim.cast(analyzer.simplify(s.high - s.low + 1), t)
-    if as_int(extent) is None and _depends(extent, analyzer):
+    if as_int(extent) is None and free_vars(extent):
         low = analyzer.simplify(prim.maximum(low, it.dom.min))
         extent = analyzer.simplify(prim.minimum(s.high, last) - low + 1)
     return low, extent
-
-
-def _depends(extent: PrimExpr, analyzer: Analyzer) -> bool:
-    return bool(free_vars(extent))
 
 
 def _guards(it: IterVar, low: PrimExpr, extent: PrimExpr, value: PrimExpr,
