@@ -11,8 +11,9 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from ...ir import prim
-from ...ir.dtypes import DataType, dtype
+from ...ir.dtypes import FLOAT32, DataType, dtype
 from .arithmetic import binary, compare, convert, intrinsic, unary
+from .elementary import exp_float32
 from .types import I1, I32, I64, constant, lanes_of
 
 Row = Callable[[ir.IRBuilder, list, DataType, DataType], ir.Value]
@@ -56,9 +57,16 @@ def by_lanes(b: ir.IRBuilder, symbol: str, args: list) -> ir.Value:
     return result
 
 
+def _exp(b, args, t, to):
+    """In vector code of our own up to 32 bits; a double goes to the C library."""
+    if t.bits == 64:
+        return unary(b, "llvm.exp", args[0])
+    return convert(b, exp_float32(b, convert(b, args[0], t, FLOAT32)), FLOAT32, t)
+
+
 def _sigmoid(b, args, t, to):
     one = constant(1, t)
-    return b.fdiv(one, b.fadd(one, unary(b, "llvm.exp", b.fneg(args[0]))))
+    return b.fdiv(one, b.fadd(one, _exp(b, [b.fneg(args[0])], t, to)))
 
 
 def _rsqrt(b, args, t, to):
@@ -158,7 +166,7 @@ def _fma(b, args, t, to):
 
 
 ROWS: dict[str, Row] = {
-    **{n: _llvm(n) for n in ("exp", "exp2", "exp10", "log", "log2", "log10", "sqrt", "sin", "cos",
+    **{n: _llvm(n) for n in ("exp2", "exp10", "log", "log2", "log10", "sqrt", "sin", "cos",
                              "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "copysign",
                              "atan2")},
     **{n: _rounding(n) for n in ("floor", "ceil", "trunc", "nearbyint")},
@@ -166,7 +174,7 @@ ROWS: dict[str, Row] = {
                              "nextafter")},
     **{n: _bit(m) for n, m in (("bitwise_and", "and_"), ("bitwise_or", "or_"),
                                ("bitwise_xor", "xor"))},
-    "round": _rounding("roundeven"), "rsqrt": _rsqrt, "sigmoid": _sigmoid, "fabs": _abs,
+    "exp": _exp, "round": _rounding("roundeven"), "rsqrt": _rsqrt, "sigmoid": _sigmoid, "fabs": _abs,
     "abs": _abs, "pow": _pow, "power": _pow, "ldexp": _ldexp, "fmod": _fmod, "fma": _fma,
     "shift_left": _shift(True), "shift_right": _shift(False), "bitwise_not": _not,
     "popcount": _popcount, "clz": _clz, "isnan": _isnan, "isinf": _isinf, "isfinite": _isfinite,
