@@ -1,7 +1,7 @@
 """Sample inputs of every operator: `Case(arguments, attributes)`.
 
-An argument is an array (a tensor), a list of arrays (a tuple of tensors), or what the operator takes
-as it stands (a tuple of sizes, a number)."""
+An argument is an array (a tensor), a list of arrays (a tuple of tensors), or what the operator
+takes as it stands (a tuple of sizes, a number)."""
 
 from dataclasses import dataclass, field
 
@@ -233,7 +233,8 @@ for _name in ("sum", "max", "min", "prod"):
 # --- moving elements ------------------------------------------------------------------------
 
 CASES |= {
-    "reshape": [case(f32(2, 3, 4), (6, 4)), case(f32(2, 3, 4), (-1, 8)), case(f32(2, 3, 4), (2, 12)),
+    "reshape": [case(f32(2, 3, 4), (6, 4)), case(f32(2, 3, 4), (-1, 8)),
+                case(f32(2, 3, 4), (2, 12)),
                 case(f32(2, 3, 4), (0, -1)), case(f32(6), (1, 2, 3)), case(f32(), (1, 1)),
                 case(f32(1, 1), ())],
     "flatten": [case(f32(2, 3, 4)), case(f32(5)), case(f32())],
@@ -314,7 +315,8 @@ NO_COMPUTATION = {
     "vm.kill_object", "vm.call_tir_dyn", "grad.max_pool2d_backward", "grad.avg_pool2d_backward",
     "vision.get_valid_counts", "vision.non_max_suppression", "vision.roi_align",
     "vision.roi_pool", "vision.multibox_transform_loc", "image.resize2d", "image.resize3d",
-    "image.affine_grid", "sort", "argsort", "topk", "median", "scatter_elements", "scatter_nd"}
+    "image.affine_grid", "dynamic_strided_slice", "sort", "argsort", "topk", "median",
+    "scatter_elements", "scatter_nd"}
 CASES |= {
     "shape_of": [case(f32(2, 3))],
     "tensor_to_shape": [case(ints(1, 5, 3, dtype="int64"))],

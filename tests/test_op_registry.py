@@ -3,8 +3,8 @@ interpreter and by machine code, equals it."""
 
 import numpy as np
 import pytest
-from tests.op_cases import CASES, NO_COMPUTATION, Case
 
+from tests.op_cases import CASES, NO_COMPUTATION, Case
 from unitylab.exec.build import build
 from unitylab.interp import interpret
 from unitylab.ir.block_builder import BlockBuilder
@@ -68,7 +68,7 @@ def legalized(name: str, case: Case):
 def reference(name: str, case: Case):
     """What NumPy computes."""
     op = OPS[f"relax.{name}"]
-    params, args = arguments(case)
+    _, args = arguments(case)
     call = op(*args, **case.attrs)
     attrs = {p.name: op.attr(call, p.name) for p in op.params if p.kind == "attr"}
     arrays = iter(inputs_of(case))

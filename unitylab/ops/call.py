@@ -7,8 +7,14 @@ import numpy as np
 from ..ir.dtypes import INT64
 from ..ir.errors import RuntimeCallError
 from ..ir.relax import Call, info_of
-from ..ir.struct_info import (ObjectStructInfo, ShapeStructInfo, StructInfo, TensorStructInfo,
-                              TupleStructInfo, tensor_info)
+from ..ir.struct_info import (
+    ObjectStructInfo,
+    ShapeStructInfo,
+    StructInfo,
+    TensorStructInfo,
+    TupleStructInfo,
+    tensor_info,
+)
 from .declare import arg, attr, declare, tensor_of
 
 
@@ -54,7 +60,7 @@ declare("invoke_pure_closure", [arg("closure", "expr"), arg("args", "expr")], _d
 declare("null_value", [], _object, numpy=lambda: None, doc="No value.")
 
 
-def _message(format, values) -> str:  # noqa: A002 - the attribute's name
+def _message(format, values) -> str:
     """Each {} stands for the next value; nothing else in the format has a meaning."""
     pieces = format.split("{}")
     if len(pieces) == 1:
@@ -63,12 +69,12 @@ def _message(format, values) -> str:  # noqa: A002 - the attribute's name
     return "".join(p + v for p, v in zip(pieces, [*shown[:len(pieces) - 1], ""]))
 
 
-def _np_print(*values, format=""):  # noqa: A002
+def _np_print(*values, format=""):
     print(_message(format, values))
     return ()
 
 
-def _np_assert(condition, *values, format=""):  # noqa: A002
+def _np_assert(condition, *values, format=""):
     if not np.all(condition):
         raise RuntimeCallError(f"assertion failed: {_message(format, values)}".removesuffix(": "))
     return ()

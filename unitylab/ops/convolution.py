@@ -22,7 +22,7 @@ from .windows import SPATIAL, out_size, padded, pads, spread
 def _infer(n: int) -> Callable:
     def infer(call: Call) -> StructInfo:
         x, w = tensor_of(call, 0), tensor_of(call, 1)
-        get = lambda name: call.op.attr(call, name)  # noqa: E731
+        get = lambda name: call.op.attr(call, name)
         data, kernel = get("data_layout"), get("kernel_layout")
         out = get("out_layout") or data
         kind = dtype(get("out_dtype")) if get("out_dtype") else binary_dtype(call, x, w)

@@ -142,7 +142,7 @@ declare("astype", [arg("x"), attr("dtype")], _infer_astype, te=_astype,
         doc="The values in another dtype; floats to integers toward zero.")
 
 
-def _clip(x, min, max):  # noqa: A002 - the parameters' names
+def _clip(x, min, max):
     low, high = prim.cast(min, x.dtype), prim.cast(max, x.dtype)
     return te.compute(x.shape, lambda *i: prim.maximum(prim.minimum(x[i], high), low),
                       name="compute")

@@ -9,8 +9,14 @@ from ..ir.node import Node
 from ..ir.op import REQUIRED, Op, Param, register
 from ..ir.prim import as_int
 from ..ir.relax import Call, info_of
-from ..ir.struct_info import (ObjectStructInfo, PrimStructInfo, ShapeStructInfo, StructInfo,
-                              TensorStructInfo, TupleStructInfo)
+from ..ir.struct_info import (
+    ObjectStructInfo,
+    PrimStructInfo,
+    ShapeStructInfo,
+    StructInfo,
+    TensorStructInfo,
+    TupleStructInfo,
+)
 
 
 def arg(name: str, kind: str = "tensor", default=REQUIRED) -> Param:

@@ -106,7 +106,7 @@ declare("linear", [arg("data"), arg("weight"), arg("bias", default=None), attr("
 
 
 def _infer_einsum(call: Call) -> StructInfo:
-    inputs, output, sizes = _subscripts(call.op.attr(call, "subscripts"),
+    _, output, sizes = _subscripts(call.op.attr(call, "subscripts"),
                                         [i.dims for i in info_of(call.args[0]).fields])
     kind = info_of(call.args[0]).fields[0].dtype
     if sizes is None:

@@ -11,8 +11,13 @@ import numpy as np
 from ..ir.dtypes import dtype
 from ..ir.errors import StructInfoError
 from ..ir.relax import Call, DataTypeImm, info_of
-from ..ir.struct_info import (ObjectStructInfo, ShapeStructInfo, StructInfo, TensorStructInfo,
-                              TupleStructInfo)
+from ..ir.struct_info import (
+    ObjectStructInfo,
+    ShapeStructInfo,
+    StructInfo,
+    TensorStructInfo,
+    TupleStructInfo,
+)
 from .declare import arg, declare, tensor_of
 
 
@@ -56,7 +61,7 @@ ALLOCATIONS = [
     ("memory.alloc_storage", ("size", "virtual_device_index", "storage_scope", "dtype"), _object,
      lambda size, device, scope, kind: _storage(size, kind), "A storage of so many bytes."),
     ("memory.alloc_tensor", ("storage", "offset", "shape", "dtype", "runtime_device_index"),
-     _allocated(2, 3), _tensor_in, "A tensor that lies in a storage, `offset` bytes from its start."),
+     _allocated(2, 3), _tensor_in, "A tensor in a storage, `offset` bytes from its start."),
     ("vm.alloc_storage", ("shape", "runtime_device_index", "dtype", "storage_scope"), _object,
      lambda shape, device, kind, scope: _storage(shape, kind), "A storage, made at run time."),
     ("vm.alloc_tensor", ("storage", "offset", "shape", "dtype", "runtime_device_index"),

@@ -20,7 +20,7 @@ from .windows import SPATIAL, out_size, padded, pads, spread
 def _infer(n: int) -> Callable:
     def infer(call: Call) -> StructInfo:
         x = tensor_of(call, 0)
-        get = lambda name: call.op.attr(call, name)  # noqa: E731
+        get = lambda name: call.op.attr(call, name)
         layout, out = get("layout"), get("out_layout") or get("layout")
         layouts.check_ndim(f"{call.op.short}: the data", layout, x.ndim, call.span)
         if x.dims is None:
@@ -164,7 +164,8 @@ def _adaptive(n: int) -> Callable:
         def rule(*i):
             o = layouts.coordinates(layout, i)
             value = x[layouts.point(layout, o | {c: begin(o, c) + r.var for c, r in rs.items()})]
-            short = [r.var < length(o, c) for c, r in rs.items() if not _divides(image[c], parts[c])]
+            short = [r.var < length(o, c) for c, r in rs.items()
+                     if not _divides(image[c], parts[c])]
             if short:
                 value = prim.Call(x.dtype, "if_then_else", (prim.logical_and(*short), value,
                                                             literal(0, x.dtype)))

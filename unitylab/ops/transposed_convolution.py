@@ -29,7 +29,7 @@ def _sizes(x_sizes, w_sizes, strides, pad, extra, dilation):
 def _infer(n: int) -> Callable:
     def infer(call: Call) -> StructInfo:
         x, w = tensor_of(call, 0), tensor_of(call, 1)
-        get = lambda name: call.op.attr(call, name)  # noqa: E731
+        get = lambda name: call.op.attr(call, name)
         kind = dtype(get("out_dtype")) if get("out_dtype") else binary_dtype(call, x, w)
         if (get("data_layout"), get("kernel_layout")) != LAYOUTS[n] or not known(x, w):
             return TensorStructInfo(None, kind, n + 2)
