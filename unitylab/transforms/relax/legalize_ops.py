@@ -10,8 +10,8 @@ from ...ir.errors import StructInfoError
 from ...ir.module import IRModule
 from ...ir.node import EMPTY, FrozenDict
 from ...ir.op import Op
-from ...ir.prim import PrimExpr, literal
-from ...ir.relax import Call, Constant, Expr, Function, VarBinding, info_of
+from ...ir.prim import FloatImm, GlobalVar, IntImm, PrimExpr, as_int, literal
+from ...ir.relax import Call, Constant, Expr, Function, Tuple, VarBinding, info_of
 from ...ir.struct_info import PrimStructInfo, StructInfo, TensorStructInfo, TupleStructInfo
 from ...ir.transform import Pass, Recorder
 from ...ir.visitor import fresh_copy
@@ -52,6 +52,7 @@ class _Legalizer(BindingMutator):
     def __init__(self, mod, function, recorder, options: LegalizeOps, functions: PrivateFunctions):
         super().__init__(mod, function, recorder)
         self.options, self.functions = options, functions
+        self.made: dict[tuple, tuple[GlobalVar, lower_te]] = {}
 
     def visit_Function(self, func: Function) -> Function:
         return func if "Codegen" in func.attrs else self.rebuild(func)
@@ -74,24 +75,56 @@ class _Legalizer(BindingMutator):
     def legalized(self, call: Call, compute: Callable, info: StructInfo | None) -> Call | None:
         """The call of the tensor program, None where shapes or dtypes are unknown."""
         args = _with_scalars(call)
-        if not _is_known(info) or not all(map(_has_known_info, args)):
+        if not _is_tensors(info) or not all(map(_has_known_info, args)):
             return None
         attrs = {p.name: call.op.attr(call, p.name) for p in call.op.params if p.kind == "attr"}
-        try:
-            program = lower_te(compute, args, attrs)
-        except StructInfoError as e:
-            raise StructInfoError(f"{call.op.short} cannot be legalized: {e.message}",
-                                  span=call.span, hint=e.hint) from e
-        gvar = self.functions.add(fresh_copy(program.func), _function_name(call.op))
+        gvar, program = self.program(call, compute, args, attrs)
         made = program.call(gvar)
+        tensors = tuple(a for a in args if isinstance(info_of(a), TensorStructInfo))
+        if len(tensors) == len(program.exprs):  # the program may be another call's
+            made = made.replace(args=(gvar, Tuple(tensors), *made.args[2:]))
         if isinstance(info, TensorStructInfo) and not program.several:
             info = info.replace(dtype=program.outs[0].dtype)
         return made.replace(sinfo_args=(info,), struct_info=info, span=call.span)
+
+    def program(self, call: Call, compute: Callable, args, attrs: dict):
+        """The tensor program of a call; calls of the same signature share it."""
+        key = _signature(call.op, args, attrs)
+        found = self.made.get(key) if key else None
+        if found is None:
+            try:
+                program = lower_te(compute, args, attrs)
+            except StructInfoError as e:
+                raise StructInfoError(f"{call.op.short} cannot be legalized: {e.message}",
+                                      span=call.span, hint=e.hint) from e
+            name = _function_name(call.op)
+            found = self.functions.add(fresh_copy(program.func), name), program
+            if key:
+                self.made[key] = found
+        return found
 
 
 def _function_name(op: Op) -> str:
     """`nn.conv2d` -> `conv2d`, `image.resize2d` -> `resize2d`."""
     return op.short.rpartition(".")[2]
+
+
+def _signature(op: Op, args, attrs: dict) -> tuple | None:
+    """Equal for calls that compute the same; None where an argument is not simply a tensor."""
+    key: list = [op.name]
+    for a in args:
+        info = info_of(a) if not isinstance(a, PrimExpr) else None
+        if isinstance(a, (IntImm, FloatImm)):
+            key.append((repr(a.value), a.dtype))
+        elif isinstance(info, TensorStructInfo):
+            key += (info.dtype, *[as_int(d) or d for d in info.dims], None)
+        else:
+            return None
+    try:
+        hash(tuple(attrs.values()))
+    except TypeError:
+        return None
+    return (*key, *attrs.items())
 
 
 def _with_scalars(call: Call) -> tuple[Expr | PrimExpr, ...]:
@@ -122,8 +155,13 @@ def _has_known_info(arg) -> bool:
 
 def _is_known(info: StructInfo | None) -> bool:
     """Whether every tensor in it has known sizes and dtype."""
-    if isinstance(info, TensorStructInfo):
-        return info.dims is not None and info.dtype is not None
-    if isinstance(info, TupleStructInfo):
-        return info.fields is not None and all(map(_is_known, info.fields))
+    if isinstance(info, (TensorStructInfo, TupleStructInfo)):
+        return _is_tensors(info)
     return info is not None and getattr(info, "values", ()) is not None
+
+
+def _is_tensors(info: StructInfo | None) -> bool:
+    """Whether it is a tensor or tuple of tensors, all of known sizes and dtype."""
+    if isinstance(info, TupleStructInfo):
+        return info.fields is not None and all(map(_is_tensors, info.fields))
+    return isinstance(info, TensorStructInfo) and info.dims is not None and info.dtype is not None
