@@ -1,10 +1,36 @@
 """The operators of the graph language: importing this room fills the registry."""
 
 from ..ir.op import OPS
-from . import (activation, attention, batch_norm, binary, call, channelwise, collapse, convolution,
-               create, gather, gradient, image, index, join, linear_algebra, loss, memory,
-               normalization, permute, pooling, quantize, reduce, repeat, reshape, sort,
-               transposed_convolution, unary, vision)
+from . import (
+    activation,
+    attention,
+    batch_norm,
+    binary,
+    call,
+    channelwise,
+    collapse,
+    convolution,
+    create,
+    gather,
+    gradient,
+    image,
+    index,
+    join,
+    linear_algebra,
+    loss,
+    memory,
+    normalization,
+    permute,
+    pooling,
+    quantize,
+    reduce,
+    repeat,
+    reshape,
+    sort,
+    transposed_convolution,
+    unary,
+    vision,
+)
 
 FAMILIES = (unary, binary, activation, channelwise, reduce, collapse, linear_algebra, convolution,
             transposed_convolution, pooling, normalization, batch_norm, attention, loss, reshape,

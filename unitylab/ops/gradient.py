@@ -21,8 +21,8 @@ def _identity(x):
 
 for _name, _doc in (
         ("no_grad", "The tensor; no gradient flows through."),
-        ("start_checkpoint", "The tensor; what follows is computed again for the gradient "
-                             "instead of being kept."),
+        ("start_checkpoint", ("The tensor; what follows is computed again for the gradient "
+                             "instead of being kept.")),
         ("end_checkpoint", "The tensor; ends what is computed again.")):
     declare(f"grad.{_name}", [arg("input")], same, te=_identity, numpy=lambda x: x,
             pattern="elementwise", doc=_doc)

@@ -113,6 +113,6 @@ declare("memory.view", [arg("data"), arg("shape", "shape", ()), arg("dtype", "ex
         doc="The same memory read with another shape, dtype or start; what is left out stays.")
 
 for _name, _doc in (("memory.ensure_zero_offset", "The tensor, at the start of its storage."),
-                    ("builtin.stop_lift_params", "The tensor; it and what uses it are not "
-                                                 "computed ahead of time.")):
+                    ("builtin.stop_lift_params", ("The tensor; it and what uses it are not "
+                                                 "computed ahead of time."))):
     declare(_name, [arg("x")], lambda call: tensor_of(call, 0), numpy=lambda x: x, doc=_doc)
