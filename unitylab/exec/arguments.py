@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,9 +44,28 @@ def _from_dlpack(value) -> np.ndarray:
     return other if np.shares_memory(other, array) else array
 
 
-def address(array: np.ndarray) -> int:
-    """The address of the first element."""
+def _address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
+
+
+def _fast_address(array: np.ndarray) -> int:
+    """The data pointer, which CPython's NumPy keeps right behind the object's head."""
+    return _WORD(id(array) + _HEAD).value
+
+
+_WORD, _HEAD = ctypes.c_ssize_t.from_address, object.__basicsize__
+
+
+def _layout_is_known() -> bool:
+    """Whether the short way gives what NumPy itself says."""
+    if sys.implementation.name != "cpython" or not hasattr(sys, "getrefcount"):
+        return False
+    probes = [np.zeros(3), np.zeros((2, 5), "int8")[:, 1:], np.zeros(0)]
+    return all(_fast_address(p) == _address(p) for p in probes)
+
+
+# the address of the first element; the way over NumPy's attributes costs ten times as much
+address = _fast_address if _layout_is_known() else _address
 
 
 def compact(array: np.ndarray) -> np.ndarray:
@@ -75,7 +95,31 @@ class Binder:
         self.kernel = kernel
         self.count = kernel.signature.words
         self.first_size = len(kernel.signature.params)
-        self.size_params = {s.var: k for k, s in enumerate(kernel.signature.sizes)}
+        self.only_tensors = all(isinstance(p, Buffer) for p in kernel.signature.params)
+        self.seen: dict[tuple, list[int]] = {}
+
+    def bind_known(self, name: str, args: Sequence):
+        """Like `bind`, for arrays of shapes, dtypes and layouts that it has accepted before; None
+        for all others."""
+        try:
+            sizes = self.seen.get(tuple([(a.shape, a.strides, a.dtype, a.flags.num)
+                                         for a in args]))
+        except AttributeError:
+            return None
+        if sizes is None or not all(type(a) is np.ndarray for a in args):
+            return None
+        record = (ctypes.c_int64 * 8)()
+        places = [address(a) for a in args]
+        words = (ctypes.c_int64 * self.count)(*places, *sizes, ctypes.addressof(record))
+        self._no_overlap(name, args, places)
+        return words, record, args
+
+    def _remember(self, args: Sequence, arrays: list, words) -> None:
+        if self.only_tensors and all(a is b for a, b in zip(args, arrays)):
+            if len(self.seen) > 64:
+                self.seen.clear()
+            key = tuple([(a.shape, a.strides, a.dtype, a.flags.num) for a in arrays])
+            self.seen[key] = list(words[self.first_size:self.count - 1])
 
     def bind(self, name: str, args: Sequence, exclusive: bool = True):
         """(words, record, what must stay alive). Raises RuntimeCallError.
@@ -104,6 +148,7 @@ class Binder:
             words[self.first_size + k] = bound[source.var][0]
         record = (ctypes.c_int64 * 8)()
         words[self.count - 1] = ctypes.addressof(record)
+        self._remember(args, arrays, words)
         return words, record, arrays
 
     def _scalar(self, p: Var, a, what: str, bound: dict) -> int:
@@ -199,8 +244,10 @@ class Binder:
 
     def _no_overlap(self, name: str, arrays: list, words) -> None:
         """An output must not share memory with another argument: code is made for that."""
-        spans = [(words[k], words[k] + a.nbytes, k) for k, a in enumerate(arrays)
-                 if a is not None and a.nbytes]
+        spans = sorted([(words[k], words[k] + a.nbytes, k) for k, a in enumerate(arrays)
+                        if a is not None and a.nbytes])
+        if all(spans[i][1] <= spans[i + 1][0] for i in range(len(spans) - 1)):
+            return
         params = self.kernel.signature.params
         for low, high, k in spans:
             if k not in self.kernel.written:

@@ -22,7 +22,8 @@ class TensorFunction:
     def __call__(self, *args):
         """Runs the program; returns None, or the scalar that it returns. Raises RuntimeCallError
         for arguments that do not fit and BoundsError for an access outside of a buffer."""
-        words, record, alive = self.binder.bind(self.name, args)
+        words, record, alive = self.binder.bind_known(self.name, args) or \
+            self.binder.bind(self.name, args)
         code = self.run(ctypes.addressof(words))
         if code:
             raise self.kernel.error(code, record)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ...ir import prim, tir
 from ...ir.module import IRModule
-from ...ir.prim import Var
+from ...ir.prim import PrimExpr, Var
+from ...ir.structural import structural_equal
 from ...ir.tir import Block, BlockRealize, BufferLoad, For, PrimFunc, Stmt
 from ...ir.transform import Pass, Recorder
 from ...ir.visitor import Mutator, collect, fold_substitute, fresh_copy
@@ -82,11 +83,32 @@ def _movable(loops: list[For], realize: BlockRealize) -> bool:
     first = loops[0].loop_var
     if first not in reduced or first in spatial or reduced & spatial:
         return False
-    if realize.block.match_buffers or realize.block.alloc_buffers:
+    if realize.block.match_buffers or realize.block.alloc_buffers or not _starts_once(realize):
         return False
     return _reads_own_element(realize.block) and \
         all(not (set(collect(f.extent, Var)) | set(collect(f.min, Var))) & {
             g.loop_var for g in loops} for f in loops)
+
+
+def _starts_once(realize: BlockRealize) -> bool:
+    """Whether the reduction variables have their first values in one iteration only: they are sums
+    of loops, or all digits of one (both `f // n` and `f % n`)."""
+    values = [v for it, v in zip(realize.block.iter_vars, realize.iter_values)
+              if it.kind == tir.REDUCE]
+    digits = [d for v in values for d in collect(v, (prim.FloorDiv, prim.FloorMod))]
+    return all(map(_is_sum, values)) and all(
+        any(type(e) is not type(d) and structural_equal(e.a, d.a) and structural_equal(e.b, d.b)
+            for e in digits) for d in digits)
+
+
+def _is_sum(e: PrimExpr) -> bool:
+    if isinstance(e, prim.Add):
+        return _is_sum(e.a) and _is_sum(e.b)
+    if isinstance(e, prim.Mul):
+        return _is_sum(e.a) and (prim.as_int(e.b) or 0) > 0
+    if isinstance(e, (prim.FloorDiv, prim.FloorMod)):
+        return _is_sum(e.a) and not collect(e.b, Var)
+    return isinstance(e, (Var, prim.IntImm)) or isinstance(e, prim.Cast) and _is_sum(e.value)
 
 
 def _reads_own_element(block: Block) -> bool:
