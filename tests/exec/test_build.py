@@ -194,6 +194,26 @@ def main(x: R.Tensor(("n",), "float32"), y: R.Tensor(("n",), "float32")) -> R.Te
     np.testing.assert_array_equal(run_both(text, x, y), x + y)
 
 
+def test_local_function_that_calls_itself():
+    text = """
+@R.function
+def main(x: R.Tensor((), "int32")) -> R.Tensor((), "int32"):
+    @R.function
+    def factorial(n: R.Tensor((), "int32")) -> R.Tensor((), "int32"):
+        done = R.equal(n, R.const(0, "int32"))
+        if done:
+            r = R.const(1, "int32")
+        else:
+            less = R.subtract(n, R.const(1, "int32"))
+            rest: R.Tensor((), "int32") = factorial(less)
+            r = R.multiply(rest, n)
+        return r
+    s: R.Tensor((), "int32") = factorial(x)
+    return s
+"""
+    assert build(parse(text))["main"](np.array(5, "int32")) == 120
+
+
 def test_tuples_in_and_out():
     text = """
 @R.function

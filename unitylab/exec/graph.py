@@ -97,8 +97,10 @@ class GraphCompiler(Dispatch):
         if isinstance(b, relax.MatchCast):
             return Step(b.var.name, "match_cast", self._match_cast(b))
         if isinstance(b.value, relax.Function):
-            self.slot(b.var)
-        value = self.visit_bound(b)
+            self.slot(b.var)  # it may call itself
+            value = self.function(b.value, b.var)
+        else:
+            value = self.visit_bound(b)
         slot = self.slot(b.var)
 
         def run(act: Activation) -> None:
@@ -195,7 +197,11 @@ class GraphCompiler(Dispatch):
         return lambda act: yes(act) if np.all(condition(act)) else no(act)
 
     def visit_Function(self, e: relax.Function) -> Evaluate:
-        """A closure: captures the values that it uses, and the sizes."""
+        return self.function(e, None)
+
+    def function(self, e: relax.Function, own: relax.Var | None) -> Evaluate:
+        """A closure: captures the values that it uses, and the sizes. `own` is the variable that
+        it is bound to, which it may use itself."""
         inner = GraphCompiler(self.mod, f"{self.name}.closure", self.callees, self)
         inner.sizes.places.update(self.sizes.places)
         inner.defined = set(self.defined)
@@ -203,13 +209,16 @@ class GraphCompiler(Dispatch):
         inner.compile(e, plan)
         plan.captured += (len(inner.slots),)  # a slot of its own for the sizes
         plan.slots += 1
-        values = [self.visit_captured(v) for v in inner.captured]
-        return lambda act: plan.closure((*[v(act) for v in values], tuple(act.sizes)))
+        values = [self.visit_Var(v) for v in inner.captured]
+        itself = [k for k, v in enumerate(inner.captured) if v is own]
 
-    def visit_captured(self, v: relax.Var) -> Evaluate:
-        """A captured variable when the closure is made; one that refers to itself is bound
-        later."""
-        return self.visit_Var(v)
+        def make(act: Activation) -> Callable:
+            held = [v(act) for v in values] + [tuple(act.sizes)]
+            closure = plan.closure(held)
+            for k in itself:
+                held[k] = closure
+            return closure
+        return make
 
     # --- calls ------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -63,8 +63,8 @@ class Plan:
         self.leave(act)
         return times
 
-    def closure(self, values: tuple) -> Callable:
-        """The function with the captured values given."""
+    def closure(self, values: list) -> Callable:
+        """The function with the captured values given, the sizes last."""
         def call(*args):
             act = self.enter(args, values)
             for step in self.steps:
@@ -72,7 +72,7 @@ class Plan:
             return self.leave(act)
         return call
 
-    def enter(self, args, captured: tuple = ()) -> Activation:
+    def enter(self, args, captured: Sequence = ()) -> Activation:
         """An activation that holds the checked arguments."""
         if len(args) != len(self.params):
             raise RuntimeCallError(f"{self.name} takes {len(self.params)} arguments "
