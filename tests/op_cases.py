@@ -315,7 +315,8 @@ NO_COMPUTATION = {
     "vm.kill_object", "vm.call_tir_dyn", "grad.max_pool2d_backward", "grad.avg_pool2d_backward",
     "vision.get_valid_counts", "vision.non_max_suppression", "vision.roi_align",
     "vision.roi_pool", "vision.multibox_transform_loc", "image.resize2d", "image.resize3d",
-    "image.affine_grid", "dynamic_strided_slice", "sort", "argsort", "topk", "median",
+    "image.affine_grid", "dynamic_strided_slice",
+    "layout_transform", "sort", "argsort", "topk", "median",
     "scatter_elements", "scatter_nd"}
 CASES |= {
     "shape_of": [case(f32(2, 3))],

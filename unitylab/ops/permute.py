@@ -129,3 +129,17 @@ def _flip(x, axis):
 declare("flip", [arg("data"), attr("axis")], _infer_flip, te=_flip,
         numpy=lambda x, axis: np.ascontiguousarray(np.flip(x, axis)), pattern="injective",
         doc="Reversed along an axis.")
+
+
+# --- another layout -------------------------------------------------------------------------
+
+def _infer_layout_transform(call: Call) -> StructInfo:
+    """The shape is what the user declares: an index map may pad."""
+    return TensorStructInfo(None, tensor_of(call, 0).dtype, -1)
+
+
+declare("layout_transform", [arg("x"), attr("index_map"), attr("pad_value", None),
+                             attr("axis_separators", ()), attr("input_axis_separators", ())],
+        _infer_layout_transform,
+        doc="Each element at the place that an index map takes its place to; what is not reached "
+            "gets pad_value.")
