@@ -10,7 +10,7 @@ from ..ir.prim import PrimExpr, Var, as_int
 from ..ir.structural import structural_equal
 from ..ir.tir import (REDUCE, SPATIAL, Block, BlockRealize, Buffer, BufferLoad, BufferRegion,
                       BufferStore, For, IterVar, Stmt)
-from ..ir.visitor import collect, free_vars
+from ..ir.visitor import collect, fold_substitute, free_vars
 from .nest import Nest, child_realizes
 from .regions import Relaxer, Span, hull, loop_domain, relax_region
 
@@ -199,7 +199,6 @@ def touched(nest: Nest, block: Block, top: For | None, regions, analyzer: Analyz
 
 
 def _place(region: BufferRegion, point: dict[Var, PrimExpr], analyzer: Analyzer) -> BufferRegion:
-    from ..ir.visitor import fold_substitute
     return region.map_children(lambda c: c if isinstance(c, Buffer) else c.map_children(
         lambda e: analyzer.simplify(fold_substitute(e, point))))
 

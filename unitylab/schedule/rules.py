@@ -17,9 +17,11 @@ from dataclasses import dataclass
 
 from ..ir.errors import ScheduleError
 from ..ir.prim import as_int
-from ..ir.tir import REDUCE, SPATIAL, For, PrimFunc
+from ..ir.tir import REDUCE, SPATIAL, BlockRealize, For, PrimFunc, Stmt
 from ..ir.visitor import free_vars
+from .dependence import bindings
 from .handles import BlockRV, LoopRV
+from .nest import Nest
 from .patterns import (injective_chain, is_elementwise, is_injective, is_reduction, strides_of,
                        work_of)
 from .schedule import Schedule
@@ -65,8 +67,13 @@ class Rules:
     def run(self) -> None:
         self.inline()
         for name in self.names():
-            if name not in self.placed:
-                self.block(self.sch.get_block(name))
+            block = self.sch.get_block(name)
+            if is_reduction(self.sch.get(block)):
+                self.tile(block)
+        for name in reversed(self.names()):  # outputs first: they gather their producers
+            block = self.sch.get_block(name)
+            if name not in self.placed and is_injective(self.sch.get(block)):
+                self.rows(block)
         self.parallelize()
 
     def finish(self) -> PrimFunc:
@@ -103,15 +110,7 @@ class Rules:
         return all(is_injective(u) or size is not None and work_of(u) == size and len(users) == 1
                    for u in users)
 
-    # --- one block --------------------------------------------------------------------------
-
-    def block(self, block: BlockRV) -> None:
-        node = self.sch.get(block)
-        if is_reduction(node):
-            if not self.tile(block):
-                self.row_reduction(block)
-        elif is_injective(node):
-            self.rows(block)
+    # --- register tiles ---------------------------------------------------------------------
 
     def tile(self, block: BlockRV) -> bool:
         """A register tile: see the module's head."""
@@ -148,7 +147,6 @@ class Rules:
 
     def loop_of_var(self, block: BlockRV, loops: list[LoopRV]) -> dict:
         """The loop that each iteration variable is, for those that are one loop."""
-        from .dependence import bindings
         nest_of = {self.sch.get(l).loop_var: l for l in loops}
         realize = self.realize(block)
         found = {}
@@ -157,8 +155,7 @@ class Rules:
                 found[var] = nest_of[value]
         return found
 
-    def realize(self, block: BlockRV):
-        from .nest import Nest
+    def realize(self, block: BlockRV) -> BlockRealize:
         return Nest(self.now).realize(self.sch.get(block))
 
     def columns(self, width: int | None) -> tuple[int | None, int]:
@@ -216,9 +213,6 @@ class Rules:
             self.attempt("vectorize", last)
 
     # --- rows -------------------------------------------------------------------------------
-
-    def row_reduction(self, block: BlockRV) -> None:
-        """Rows stay outside; the reduction of a row is left to the code generator."""
 
     def rows(self, block: BlockRV) -> None:
         """An elementwise output: producers of the same rows move into its row loop."""
@@ -313,8 +307,7 @@ def _loop_work(loop: For) -> float:
     return (1024 if extent is None else extent) * max(map(_loop_work, inner), default=1)
 
 
-def _loops_in(stmt) -> list[For]:
+def _loops_in(stmt: Stmt) -> list[For]:
     if isinstance(stmt, For):
         return [stmt]
-    from ..ir.tir import Stmt
     return [l for c in stmt.children() if isinstance(c, Stmt) for l in _loops_in(c)]

@@ -6,9 +6,9 @@ from ..ir import prim
 from ..ir.module import IRModule
 from ..ir.prim import as_int
 from ..ir.tir import Range, seq
-from ..ir.visitor import fresh_copy
+from ..ir.visitor import fold_substitute, free_vars, fresh_copy
 from .handles import LoopRV
-from .nest import Nest
+from .nest import Nest, child_realizes
 from .primitives.loops import SimplifyBindings
 
 
@@ -33,7 +33,6 @@ def split_rows(sch, loop: LoopRV) -> IRModule:
 
 def _full_tiles(node, nest: Nest):
     """How many tiles are full: from the predicate `i_0 * c + i_1 < n` of the blocks below."""
-    from .nest import child_realizes
     for realize in child_realizes(node.body):
         for term in _terms(realize.predicate):
             if isinstance(term, prim.LT):
@@ -50,7 +49,6 @@ def _terms(e) -> list:
 
 def _step(e, node, nest: Nest) -> int | None:
     """By how much `e` grows from one iteration to the next."""
-    from ..ir.visitor import fold_substitute, free_vars
     if node.loop_var not in free_vars(e):
         return None
     moved = fold_substitute(e, {node.loop_var: node.loop_var + 1})

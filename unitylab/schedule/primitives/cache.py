@@ -9,7 +9,7 @@ from ...ir.tir import (SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferRegio
 from ..access import RenameBuffers
 from ..dependence import consumers, read_buffers, siblings, touched, written_buffers
 from ..nest import Nest
-from ..regions import Span, clipped
+from ..regions import Span, clipped, hull
 from ..signature import BLOCK, BLOCKS, INT, STR, optional, primitive
 
 
@@ -109,7 +109,6 @@ def _child_of(nest: Nest, block: Block, top: For | Block) -> Stmt:
 def _swept(nest: Nest, blocks: list[Block], top: For | None, buffer: Buffer,
            what: str) -> list[Span]:
     """The box of a buffer that blocks use in one iteration of `top`."""
-    from ..regions import hull
     at = top if top is not None else nest.scope(blocks[0])
     analyzer = nest.analyzer(at)
     boxes = [touched(nest, b, top, [r for r in getattr(b, what) if r.buffer is buffer], analyzer)

@@ -6,7 +6,7 @@ import difflib
 
 from ...ir.errors import ScheduleError
 from ...ir.tir import Block, For
-from ..dependence import blocks_in, consumers, producers
+from ..dependence import blocks_in, consumers, is_output, producers
 from ..nest import Nest
 from ..signature import BLOCK, BLOCK_OR_LOOP, BLOCKS, LOOPS, STR, optional, primitive
 
@@ -55,5 +55,4 @@ def get_consumers(nest: Nest, block: Block) -> list[Block]:
 @primitive(returns=BLOCKS, block=BLOCK)
 def get_output_blocks(nest: Nest, block: Block) -> list[Block]:
     """The blocks inside of `block` that write a buffer which lives outside of it."""
-    from ..dependence import is_output
     return [b for b in blocks_in(block) if is_output(nest, b)]
