@@ -8,13 +8,13 @@ from ...arith.analyzer import Analyzer
 from ...arith.simplify import Simplifier
 from ...ir.module import IRModule
 from ...ir.node import Node
-from ...ir.prim import FloatImm, IntImm, Not, PrimExpr, StringImm, Var, literal
+from ...ir.prim import FloatImm, IntImm, Not, PrimExpr, StringImm, Var, is_const, literal
 from ...ir.tir import (AssertStmt, Block, BlockRealize, Buffer, Evaluate, For, IfThenElse, PrimFunc,
                        Range, SeqStmt, Stmt, seq)
 from ...ir.transform import Pass, Recorder
-from .no_op import is_no_op
 
 _ATOMS = (Var, IntImm, FloatImm, StringImm)
+NOTHING = Evaluate(literal(0))
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class _Statements:
             for size in b.shape:
                 if isinstance(size, Var):
                     self.analyzer.bind(size, (0, None))
+                elif not isinstance(size, IntImm):
+                    self.analyzer.assume(size >= 0)
 
     def visit(self, node: Node) -> Node:
         if isinstance(node, Buffer) or isinstance(node, _ATOMS):
@@ -94,7 +96,7 @@ class _Statements:
         condition = self.visit(branch.condition)
         if isinstance(condition, IntImm) and self.recorder.wants("if of a known condition", branch):
             taken = branch.then_case if condition.value else branch.else_case
-            new = Evaluate(literal(0)) if taken is None else self.visit(taken)
+            new = NOTHING if taken is None else self.visit(taken)
             self.recorder.record("if of a known condition", branch, new, self.name)
             return new
         with self.analyzer.constraint(condition):
@@ -113,8 +115,8 @@ class _Statements:
             new = tuple(map(self._in_sequence, stmts.stmts))
         if all(a is b for a, b in zip(new, stmts.stmts)):
             return stmts
-        kept = [s for s, old in zip(new, stmts.stmts) if s is old or not is_no_op(s)]
-        return seq(*kept) if kept else Evaluate(literal(0))
+        kept = [s for s, old in zip(new, stmts.stmts) if s is old or not _is_nothing(s)]
+        return seq(*kept) if kept else NOTHING
 
     def _in_sequence(self, stmt: Stmt) -> Stmt:
         """What an assertion says holds for the rest of the sequence."""
@@ -122,3 +124,7 @@ class _Statements:
         if isinstance(new, AssertStmt):
             self.analyzer.assume(new.condition)
         return new
+
+
+def _is_nothing(stmt: Stmt) -> bool:
+    return isinstance(stmt, Evaluate) and is_const(stmt.value, 0)
