@@ -14,7 +14,8 @@ from .node import Node
 @dataclass(frozen=True)
 class Rewrite:
     """One firing: `rule` turned `before` into `after` in `function`. Several nodes may go in or
-    come out; `after` is empty for a removal."""
+    come out; `after` is empty for a removal. Where both have the same length, they correspond one
+    by one."""
 
     rule: str
     before: tuple[Node, ...]
@@ -26,6 +27,13 @@ class Rewrite:
     def place(self) -> Node:
         """The node that stands for the place: the first that was rewritten."""
         return self.before[0]
+
+    def source_of(self, node: Node) -> Node | None:
+        """What `node` was made from by this rewrite, None if it was not made by it."""
+        for i, made in enumerate(self.after):
+            if made is node:
+                return self.before[i] if len(self.before) == len(self.after) else self.place
+        return None
 
 
 class Recorder:

@@ -37,11 +37,11 @@ class Provenance:
         step 0, or has the rule "?"."""
         chain: list[Origin] = []
         for step, before in zip(self.path[::-1], self.path[-2::-1]):
-            made = next((r for r in reversed(step.rewrites)
-                         if any(a is node for a in r.after)), None)
+            made = next(((r, source) for r in reversed(step.rewrites)
+                         if (source := r.source_of(node)) is not None), None)
             if made is not None:
-                chain.append(Origin(step.id, node, made.rule))
-                node = made.place
+                chain.append(Origin(step.id, node, made[0].rule))
+                node = made[1]
             elif id(node) not in self._known(before):
                 return [*chain, Origin(step.id, node, "?")]
         return [*chain, Origin(self.path[0].id, node)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...ir.module import IRModule
+from ...ir.node import Node
 from ...ir.prim import GlobalVar
 from ...ir.relax import Binding, Call, DataflowBlock, Function
 from ...ir.transform import Pass, Recorder
@@ -55,12 +56,17 @@ class FuseOps(Pass):
                 continue
             made = outline(bindings, functions, group_name(bindings), {"Primitive": True})
             fused |= {n.index: None for n in group} | {group[-1].index: made}
-            recorder.record("fuse", (sink, *bindings[:-1], *[b.value for b in bindings]),
-                            (made, made.value, functions.mod[made.value.op.name]), name)
+            func = functions.mod[made.value.op.name]
+            recorder.record("fuse", (sink, sink.value, sink, *_with_values(bindings)),
+                            (made, made.value, func, *_with_values(func.body.bindings)), name)
         if not fused:
             return block
         kept = [fused.get(n.index, n.binding) for n in nodes]
         return block.replace(bindings=tuple(b for b in kept if b is not None))
+
+
+def _with_values(bindings) -> list[Node]:
+    return [*bindings, *[b.value for b in bindings]]
 
 
 def is_closed(group: list[FusionNode]) -> bool:
