@@ -52,7 +52,7 @@ def rfc():
     return build(parse(RFC))
 
 
-@pytest.mark.parametrize("n, d, m", [(3, 4, 5), (16, 7, 9), (1, 1, 1), (3, 4, 5), (2, 0, 2)])
+@pytest.mark.parametrize("n, d, m", [(3, 4, 5), (16, 7, 9), (1, 1, 1), (2, 0, 2)])
 def test_rfc_program_with_several_shapes_and_one_build(rfc, n, d, m):
     x, w = tensor(n, d), tensor(d, m)
     np.testing.assert_allclose(rfc["main"](x, w), 2 * np.exp((x @ w).reshape(-1)), rtol=1e-5)
@@ -155,7 +155,8 @@ def test_recursion_and_calls_of_graph_functions():
 @I.ir_module
 class M:
     @R.function
-    def power(n: R.Tensor((), "int32"), x: R.Tensor(("k",), "float32")) -> R.Tensor(("k",), "float32"):
+    def power(n: R.Tensor((), "int32"),
+              x: R.Tensor(("k",), "float32")) -> R.Tensor(("k",), "float32"):
         k = T.int64()
         cls = M
         done = R.equal(n, R.const(0, "int32"))
@@ -181,7 +182,8 @@ class M:
 def test_closure_captures_values_and_sizes():
     text = """
 @R.function
-def main(x: R.Tensor(("n",), "float32"), y: R.Tensor(("n",), "float32")) -> R.Tensor(("n",), "float32"):
+def main(x: R.Tensor(("n",), "float32"),
+         y: R.Tensor(("n",), "float32")) -> R.Tensor(("n",), "float32"):
     n = T.int64()
     @R.function
     def add_x(z: R.Tensor((n,), "float32")) -> R.Tensor((n,), "float32"):

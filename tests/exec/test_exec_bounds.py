@@ -50,10 +50,9 @@ def test_negated_condition(known):
 
 
 def test_fused_loop(known):
-    with known.loop(i, lit(0), n * m):
-        with known.given(known.polynomial(m - 1)):
-            assert known.inside(prim.floormod(i, m), m) == (True, True)
-            assert known.inside(prim.floordiv(i, m), n) == (True, True)
+    with known.loop(i, lit(0), n * m), known.given(known.polynomial(m - 1)):
+        assert known.inside(prim.floormod(i, m), m) == (True, True)
+        assert known.inside(prim.floordiv(i, m), n) == (True, True)
     with known.loop(i, lit(0), lit(12)):
         assert known.inside(prim.floordiv(i, 4), lit(3)) == (True, True)
         assert known.inside(prim.floormod(i, 4), lit(4)) == (True, True)

@@ -80,7 +80,8 @@ def test_lanes_that_are_masked_out_touch_no_memory():
 
 
 def test_vectorized_gather_and_stride():
-    ex = program("for i in T.vectorized(8):\n    B[i * 2] = A[15 - i]\n    B[i * 2 + 1] = A[i // 2]")
+    ex = program("for i in T.vectorized(8):\n    B[i * 2] = A[15 - i]\n"
+                 "    B[i * 2 + 1] = A[i // 2]")
     want = np.empty(16, "float32")
     want[::2], want[1::2] = X[15:7:-1], X[np.arange(8) // 2]
     np.testing.assert_array_equal(run(ex, X), want)

@@ -22,7 +22,8 @@ def test_loop_becomes_a_ramp():
 BODIES = {
     "affine": "B[i] = A[15 - i]",
     "condition": "if i < 11:\n            B[i] = A[i] + A[15 - i]",
-    "both sides": "if i % 2 == 0:\n            B[i] = A[i]\n        else:\n            B[i] = -A[i]",
+    "both sides": "if i % 2 == 0:\n            B[i] = A[i]\n"
+                  "        else:\n            B[i] = -A[i]",
     "lazy": "B[i] = T.if_then_else(i < 15, A[T.min(i + 1, 15)], T.float32(0))",
     "select": "B[i] = T.Select(A[i] > T.float32(0), A[i], T.float32(0))",
     "cast": 'B[i] = T.Cast("float32", i) + A[i]',

@@ -28,7 +28,9 @@ def divide_by_literal(m) -> PrimExpr | None:
     if k is not None:
         moved.constant += k
         return moved.build()
-    divided = _divide_digits(rest, c) or _divide_reduced(rest, c, m.context)
+    divided = _divide_digits(rest, c)
+    if divided is None:
+        divided = _divide_reduced(rest, c, m.context)
     if divided is not None:
         add_sum(moved, 1, divided)
         return moved.build()
@@ -51,11 +53,11 @@ def _divide_digits(rest: Linear, c: int) -> PrimExpr | None:
     if len(rest.terms) != 1 or rest.constant:
         return None
     [(k, d)] = rest.terms.values()
-    if k != 1 or (d.lower == 1 and d.upper is None):
+    if k != 1:
         return None
     if d.upper is not None and d.lower * c >= d.upper:
         return IntImm(0, rest.dtype)
-    return d._replace(lower=d.lower * c).build()
+    return None if d.lower == 1 else d._replace(lower=d.lower * c).build()
 
 
 def split_by_divisor(rest: Linear, c: int, context) -> tuple[int, Linear, Linear, int] | None:

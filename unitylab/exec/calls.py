@@ -10,8 +10,7 @@ from ..ir.errors import BuildError, RuntimeCallError
 from ..ir.prim import GlobalVar
 from ..ir.struct_info import ShapeStructInfo, StructInfo, TensorStructInfo, TupleStructInfo
 from .activation import Activation
-from .kernel_call import (DestinationCall, Evaluate, InPlaceCall, KernelCall, Output, flat,
-                          guarded)
+from .kernel_call import DestinationCall, Evaluate, InPlaceCall, KernelCall, Output, flat, guarded
 from .tensor_function import TensorFunction
 
 

@@ -15,10 +15,10 @@ from ..ir.node import Node
 from ..ir.op import Op
 from ..ir.prim import GlobalVar, PrimExpr, Var
 from ..ir.struct_info import StructInfo, TensorStructInfo, TupleStructInfo
-from ..ir.tir import PrimFunc
 from ..ir.visitor import Dispatch, collect
 from .activation import Activation, Internal
 from .calls import SPECIAL
+from .internals import find_internals
 from .kernel_call import Evaluate, guarded
 from .plan import Plan, Step
 from .sizes import Sizes
@@ -50,7 +50,7 @@ class GraphCompiler(Dispatch):
             checks.append(checker(p.struct_info, self.sizes, self.defined, self.slot))
         self.at_entry = set(self.defined)
         body = func.body
-        self._find_internals(body)
+        self.internals = find_internals(body, self.slot, self.sizes, self.at_entry)
         steps = self.steps(body.blocks) if isinstance(body, relax.SeqExpr) else ()
         result = self.visit(body.body if isinstance(body, relax.SeqExpr) else body)
         plan.checks, plan.steps, plan.result = tuple(checks), steps, result
@@ -61,25 +61,6 @@ class GraphCompiler(Dispatch):
         plan.clear = tuple(s for s in range(plan.slots) if s not in kept)
         plan.captured = tuple(self.slots[v] for v in self.captured)
         return plan
-
-    def _find_internals(self, body: relax.Expr) -> None:
-        """Results of `call_tir` that only other `call_tir`s of this function read."""
-        bindings = body.bindings if isinstance(body, relax.SeqExpr) else ()
-        last: dict[relax.Var, int] = {}
-        escaped = set(collect(body.body, relax.Var)) if bindings else set()
-        for k, b in enumerate(bindings):
-            quiet = _kernel_inputs(b.value)
-            for v in set(collect(b.value, relax.Var)):
-                last[v] = k
-                if v not in quiet:
-                    escaped.add(v)
-        for k, b in enumerate(bindings):
-            info = _single_output(b)
-            if info is not None and b.var in last and b.var not in escaped and \
-                    all(self.sizes.known(d, self.at_entry) for d in info.dims):
-                self.internals[b.var] = Internal(
-                    self.slot(b.var), k, last[b.var], self.sizes.compile_shape(info.dims),
-                    info.dtype.numpy)
 
     def slot(self, v: Node) -> int:
         """The slot of a variable, made when it is met first."""
@@ -300,27 +281,6 @@ def _called(name: str, callee, args, span):
     return callee(*args)
 
 
-def _kernel_inputs(value: relax.Expr) -> set[relax.Var]:
-    """The variables that a `call_tir` reads as tensors and nothing else."""
-    if not isinstance(value, relax.Call) or not isinstance(value.op, Op) or \
-            value.op.name not in ("relax.call_tir", "relax.call_tir_with_grad"):
-        return set()
-    args = value.args[1]
-    fields = args.fields if isinstance(args, relax.Tuple) else ()
-    return {f for f in fields if isinstance(f, relax.Var)}
-
-
-def _single_output(b: relax.Binding) -> TensorStructInfo | None:
-    """The declared result of a `call_tir` with one tensor as result."""
-    if not isinstance(b, relax.VarBinding) or not isinstance(b.value, relax.Call) or \
-            not isinstance(b.value.op, Op) or \
-            b.value.op.name not in ("relax.call_tir", "relax.call_tir_with_grad"):
-        return None
-    info = b.value.sinfo_args[0] if b.value.sinfo_args else None
-    plain = isinstance(info, TensorStructInfo) and info.dims is not None and info.dtype
-    return info if plain and isinstance(b.value.args[0], GlobalVar) else None
-
-
 def kind_of(value: relax.Expr) -> str:
     """What does the work of a binding, for profiles: kernel, library, operator, ..."""
     if not isinstance(value, relax.Call):
@@ -338,8 +298,3 @@ def compile_graph(mod: IRModule, callees: dict[str, Callable]) -> None:
     callees.update(plans)
     for name, func in mod.graph_funcs.items():
         GraphCompiler(mod, name, callees).compile(func, plans[name])
-
-
-def is_program(mod: IRModule, e: Node) -> bool:
-    """Whether an expression names a tensor program of the module."""
-    return isinstance(e, GlobalVar) and isinstance(mod.functions.get(e.name), PrimFunc)

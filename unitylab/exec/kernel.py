@@ -113,7 +113,7 @@ def _family(mod: IRModule, name: str) -> Iterator[tuple[str, PrimFunc]]:
 def _compile(mod: IRModule, name: str, target: Target, checked: bool, names: set[str]) -> Kernel:
     func = mod[name]
     part = lower(IRModule(FrozenDict({n: mod[n] for n in mod if n in names})))
-    entry = readable(name)
+    entry = f"{readable(name)}.entry"  # no name of the C library, whatever the program is called
     parallel = target.threads > 1 and bool(openmp_symbols())
     try:
         unit = emit_unit(part, name, entry, checked=checked, threads=target.threads,

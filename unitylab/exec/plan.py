@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
-import numpy as np
-
 from ..ir.errors import RuntimeCallError
 from .activation import Activation, Internal
 

@@ -6,12 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..interp.interpreter import Shape
 from ..ir.errors import RuntimeCallError
 from ..ir.node import Node
 from ..ir.prim import Var
-from ..ir.struct_info import (FuncStructInfo, ObjectStructInfo, PrimStructInfo, ShapeStructInfo,
-                              StructInfo, TensorStructInfo, TupleStructInfo)
-from ..interp.interpreter import Shape
+from ..ir.struct_info import (
+    FuncStructInfo,
+    ObjectStructInfo,
+    PrimStructInfo,
+    ShapeStructInfo,
+    StructInfo,
+    TensorStructInfo,
+    TupleStructInfo,
+)
 from .activation import Activation
 from .arguments import as_array, compact
 from .sizes import Sizes

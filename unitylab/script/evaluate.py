@@ -280,7 +280,8 @@ class Evaluator:
             return str(value) if n.attr == "dtype" else value
         if isinstance(base, tir.Buffer) and n.attr == "view":
             return Builder("view", lambda *shape, dtype=base.dtype: T.BufferSpec(
-                shape, dtype, "decl", data=base.data, elem_offset=base.elem_offset,
+                shape, dtype, "decl", data=base.data,
+                elem_offset=None if prim.is_const(base.elem_offset, 0) else base.elem_offset,
                 scope=base.scope))
         if isinstance(base, T.HandleType) and n.attr == "ty":
             return base.ty
@@ -386,9 +387,7 @@ class Region:
     def indices(self) -> tuple:
         return tuple(r.min if prim.is_const(r.extent, 1) and s is None else
                      prim.Ramp(r.min, prim.literal(1 if s is None else s, r.min.dtype),
-                               prim.as_int(r.extent) if s is None else
-                               -(-prim.as_int(r.extent) // prim.as_int(s)))
-                     for r, s in self.parts)
+                               _lanes(r.extent, 1 if s is None else s)) for r, s in self.parts)
 
     def value(self) -> tir.BufferLoad:
         return tir.BufferLoad(self.buffer, self.indices(), span=self.span)
@@ -409,6 +408,17 @@ class Metadata:
                                          "pass constants={key: array} to ul.parse, or use "
                                          "ul.from_json")
         return value if isinstance(value, relax.Constant) else relax.const(value)
+
+
+def _lanes(extent, step):
+    """How many steps fit into an extent, which is an expression for scalable vectors."""
+    length, step = prim.as_int(extent), prim.as_int(step)
+    if length is not None:
+        return -(-length // step)
+    if step == 1:
+        return extent
+    scaled = isinstance(extent, prim.Mul) and prim.is_const(extent.b, step)
+    return extent.a if scaled else prim.floordiv(extent, step)
 
 
 def extent_between(low, high):

@@ -45,6 +45,8 @@ class RelaxParser(TirParser):
                 value = known if isinstance(known, prim.Var) else prim.Var(arg.arg, info.dtype)
                 info = PrimStructInfo(info.dtype, value)
             params.append(relax.Var(arg.arg, info, span=self.source.span(arg)))
+            if isinstance(info, PrimStructInfo):
+                self.define(arg.arg, params[-1])  # later parameters may have it as a size
         ret = self.info(n.returns) if n.returns is not None else None
         for p in params:
             self.define(p.name, p)

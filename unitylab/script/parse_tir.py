@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..arith.regions import derive_regions
 from ..ir import prim, tir
@@ -176,6 +176,11 @@ class TirParser(Evaluator):
         """`A = T.match_buffer(...)`, `T.alloc_buffer(...)`, `T.decl_buffer(...)`."""
         if spec.how == "match":
             return self.match(n, name, spec)
+        if isinstance(spec.data, prim.PrimExpr) and not isinstance(spec.data, prim.Var):
+            pointer = prim.PointerType(dtype(str(spec.dtype)), spec.scope)
+            address = prim.Var(f"{name}_data", spec.data.dtype, pointer)
+            self.emit(tir.Bind(address, spec.data), n)
+            spec = replace(spec, data=address)
         buffer = self.make_buffer(name, spec, n)
         self.define(name, buffer)
         if spec.how == "block_alloc" or spec.how == "alloc" and not self.modern:
@@ -215,11 +220,19 @@ class TirParser(Evaluator):
     # --- statements -------------------------------------------------------------------------
 
     def suite(self, body: list[ast.stmt]) -> None:
-        for s in body:
+        for k, s in enumerate(body):
+            if self.launches(s):  # it holds for the rest of the suite
+                item = ast.withitem(s.value, s.targets[0])
+                return self.launch(ast.copy_location(ast.With([item], body[k + 1:]), s), s.value)
             method = getattr(self, f"stmt_{type(s).__name__}", None)
             if method is None:
                 raise self.source.error(s, f"{type(s).__name__} is no statement of the language")
             method(s)
+
+    def launches(self, s: ast.stmt) -> bool:
+        """Whether it is `tx = T.launch_thread("threadIdx.x", 128)`."""
+        return isinstance(s, ast.Assign) and isinstance(s.value, ast.Call) and \
+            isinstance(s.value.func, ast.Attribute) and s.value.func.attr == "launch_thread"
 
     def emit(self, stmt: tir.Stmt, n: ast.AST) -> None:
         if stmt.span is None:
@@ -429,7 +442,13 @@ class TirParser(Evaluator):
         if name in ("T.LetStmt", "T.let"):
             return self.let(n, call)
         if name == "T.attr":
-            node, key, value = [self.eval(a) for a in call.args]
+            values = [self.eval(a) for a in call.args]
+            if len(values) == 1 and isinstance(values[0], dict):
+                body = self.inner(n.body)
+                for key, value in reversed(values[0].items()):
+                    body = tir.AttrStmt(None, key, prim.literal(value), body)
+                return self.emit(body, n)
+            node, key, value = values
             if isinstance(node, str):
                 node = prim.literal(node)
             return self.emit(tir.AttrStmt(node, key, prim.literal(value), self.inner(n.body)), n)

@@ -167,11 +167,11 @@ class PrimPrinter(Dispatch):
         spelling = SPELLINGS.get(n.op)
         result = spelling.result if spelling is not None else None
         args = [self.expr(a) for a in n.args]
-        if result == FIRST:
+        if result == FIRST and not (n.op == "undef" and n.dtype == "int32"):
             args.insert(0, f'"{n.dtype}"')
         elif result == LAST:
             args.append(f'"{n.dtype}"')
-        elif result is None or self.expected(n, result) != n.dtype:
+        elif result != FIRST and (result is None or self.expected(n, result) != n.dtype):
             args = [f'"{n.dtype}"', quoted(n.op), *args]
             return f"T.call_intrin({', '.join(args)}{notes})"
         return f"T.{n.op}({', '.join(args)}{notes})"

@@ -15,6 +15,7 @@ from ..ir.node import Node
 from ..ir.op import Op
 from ..ir.struct_info import (FuncStructInfo, ObjectStructInfo, PrimStructInfo, ShapeStructInfo,
                               StructInfo, TensorStructInfo, TupleStructInfo)
+from ..ir.structural import structural_equal
 from ..ir.tir import PrimFunc
 from .dialect import DIALECTS
 from .document import Document, Marks, Writer
@@ -42,6 +43,7 @@ class Printer(TirPrinter):
     def __init__(self, dialect):
         super().__init__(dialect)
         self.quote: set[int] | None = None
+        self.scalars: set[int] = set()  # values that scalar parameters stand for
 
     # --- modules and functions --------------------------------------------------------------
 
@@ -84,7 +86,8 @@ class Printer(TirPrinter):
             outer = {k for k in self.names}
             symbols = self.symbols_of(func, outer)
             self.quote = {id(v) for v in symbols}
-            params = [f"{self.define(p)}: {self.info(p.struct_info)}" for p in func.params]
+            params = [self.parameter(p) for p in func.params]
+            symbols = [v for v in symbols if id(v) not in self.scalars]
             ret = func.ret_struct_info
             arrow = "" if ret is None else f" -> {self.info(ret)}"
             self.quote = None
@@ -96,6 +99,16 @@ class Printer(TirPrinter):
                     self.out.line("cls = Module")
                 self.sequence(func.body)
                 self.out.line(f"return {self.expr(func.body.body)}")
+
+    def parameter(self, p: relax.Var) -> str:
+        """A parameter with its struct info. TVM has no name for the value of a scalar parameter
+        but that of the parameter."""
+        info, name = p.struct_info, self.define(p)
+        value = info.value if isinstance(info, PrimStructInfo) else None
+        if self.dialect.modern and isinstance(value, prim.Var) and not self.known(value):
+            self.names[id(value)] = self.names[id(p)]
+            self.scalars.add(id(value))
+        return f"{name}: {self.info(info)}"
 
     def symbols_of(self, func: relax.Function, outer: set[int]) -> list[prim.Var]:
         infos = [p.struct_info for p in func.params if p.struct_info is not None]
@@ -134,12 +147,14 @@ class Printer(TirPrinter):
                 self.out.line(f"{self.define(b.var)}{note} = {value}")
 
     def annotation(self, b: relax.VarBinding) -> str:
-        if b.var.struct_info is None:
+        info = b.var.struct_info
+        if info is None:
             return ""
-        declared = isinstance(b.value, relax.Call) and b.value.sinfo_args
-        if declared and isinstance(b.value.op, Op):
+        said = b.value.sinfo_args if isinstance(b.value, relax.Call) and isinstance(
+            b.value.op, Op) else ()
+        if len(said) == 1 and (said[0] is info or structural_equal(said[0], info)):
             return ""
-        return f": {self.info(b.var.struct_info)}"
+        return f": {self.info(info)}"
 
     def branch(self, b: relax.VarBinding) -> None:
         e: relax.If = b.value
@@ -199,7 +214,8 @@ class Printer(TirPrinter):
         return f"R.Shape(ndim={s.ndim})" if s.ndim >= 0 else "R.Shape"
 
     def visit_PrimStructInfo(self, s: PrimStructInfo) -> str:
-        if self.dialect.modern:
+        if self.dialect.modern and (s.value is None or self.names.get(id(s.value)) is not None
+                                    and id(s.value) in self.scalars):
             return f"T.{s.dtype}"
         if s.value is not None:
             return f"R.Prim(value={self.dim(s.value)})"

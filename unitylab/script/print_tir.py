@@ -89,8 +89,7 @@ class TirPrinter(PrimPrinter):
 
     def plain(self, b: tir.Buffer) -> bool:
         """Whether `T.Buffer(shape, dtype)` says all there is to say."""
-        return not b.strides \
-            and prim.is_const(b.elem_offset, 0) and b.scope == "global" \
+        return not b.strides and _starts_at_zero(b) and b.scope == "global" \
             and b.data_alignment == 64 and b.offset_factor == 1 and not b.axis_separators
 
     def buffer_type(self, b: tir.Buffer, defined: set[int]) -> str:
@@ -131,7 +130,7 @@ class TirPrinter(PrimPrinter):
             fields.append(f"data={self.pointer(b.data)}")
         if b.strides:
             fields.append(f"strides={self.shape(b.strides)}")
-        if not prim.is_const(b.elem_offset, 0):
+        if not _starts_at_zero(b):
             fields.append(f"elem_offset={self.expr(b.elem_offset)}")
         if b.scope != "global":
             fields.append(f'scope="{b.scope}"')
@@ -157,7 +156,8 @@ class TirPrinter(PrimPrinter):
     def body(self, func: tir.PrimFunc) -> None:
         self.func, self.owners = func, None
         root = func.root
-        trivial = root is not None and root.name == "root" and not (
+        trivial = root is not None and root.name == "root" \
+            and (root.alloc_buffers or _holds_block(root.body)) and not (
             root.reads or root.writes or root.annotations or root.init or root.match_buffers) \
             and prim.is_const(func.body.predicate, 1)
         if trivial and isinstance(root.body, tir.BlockRealize) and not root.body.iter_values \
@@ -208,7 +208,10 @@ class TirPrinter(PrimPrinter):
             self.stmt(n, text if call else f"T.evaluate({text})")
 
     def visit_AssertStmt(self, n: tir.AssertStmt) -> None:
-        self.stmt(n, f"assert {self.expr(n.condition)}, {self.expr(n.message)}")
+        message = self.expr(n.message)
+        if self.dialect.modern or n.error_kind != "RuntimeError":
+            message = f'("{n.error_kind}", [{message}])'
+        self.stmt(n, f"assert {self.expr(n.condition)}, {message}")
 
     def visit_AllocBuffer(self, n: tir.AllocBuffer) -> None:
         self.define(n.buffer)
@@ -335,6 +338,23 @@ class TirPrinter(PrimPrinter):
         values = self.exprs([v for _, v in pending])
         names = ", ".join(self.define(it.var) for it, _ in pending)
         self.out.line(f'{names} = T.axis.remap("{kinds}", [{values}])')
+
+
+def _starts_at_zero(b: tir.Buffer) -> bool:
+    """Whether the offset is what a buffer has when nothing is said of it."""
+    return prim.is_const(b.elem_offset, 0) and \
+        b.elem_offset.dtype == (b.shape[0].dtype if b.shape else "int32")
+
+
+def _holds_block(n: tir.Stmt) -> bool:
+    """Whether a block stands somewhere in a statement."""
+    pending = [n]
+    while pending:
+        n = pending.pop()
+        if isinstance(n, tir.BlockRealize):
+            return True
+        pending += [c for c in n.children() if isinstance(c, tir.Stmt)]
+    return False
 
 
 def _simple(n: tir.For) -> bool:

@@ -48,8 +48,14 @@ def _tensor(shape=None, dtype=None, vdevice=None, ndim=-1) -> StructInfo:
 def _sizes(values) -> list:
     """Sizes; a string is a symbolic size of its own (the parser reads those of signatures)."""
     symbols: dict = {}
-    return [symbols.setdefault(v, SizeVar(v, INT64)) if isinstance(v, builtins.str) else v
-            for v in values]
+    return [symbols.setdefault(v, SizeVar(v, INT64)) if isinstance(v, builtins.str) else
+            scalar_value(v) for v in values]
+
+
+def scalar_value(v):
+    """A graph-level scalar as the expression that it stands for."""
+    info = v.struct_info if isinstance(v, Expr) else None
+    return info.value if isinstance(info, PrimStructInfo) and info.value is not None else v
 
 
 def _shape_type(values=None, ndim=-1) -> StructInfo:

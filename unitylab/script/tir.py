@@ -321,6 +321,8 @@ def _spelled(name: str):
 
     def make(*args, annotations=None, **_):
         args = list(args)
+        if not args and result in (FIRST, LAST):
+            args = ["int32"]
         to = args.pop(0 if result == FIRST else -1) if result in (FIRST, LAST) else \
             args[0].dtype if result == SAME else result
         call = call_intrin(getattr(to, "dtype", to), name, *args)

@@ -175,7 +175,7 @@ def _narrow_to_odd(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
 
 
 def _to_integer(b: ir.IRBuilder, x, to: DataType, target: ir.Type) -> ir.Value:
-    """Toward zero; through 64 bits, so that small types wrap as NumPy's do, and saturating there."""
+    """Toward zero; through 64 bits, so that small types wrap as NumPy's do, saturating there."""
     lanes = lanes_of(x)
     wide = target if to.bits >= 32 and to.kind == "int" else with_lanes(I64, lanes)
     name = "llvm.fptoui.sat" if to == "uint64" else "llvm.fptosi.sat"

@@ -14,13 +14,12 @@ from ..polynomial import never_wraps
 from . import unit as codes
 from .access import Access
 from .arithmetic import FUSE, binary, convert, divide
+from .folding import DIVISIONS, fold, may_fail, nonzero_vector, reduce_and
 from .frame import Frame
 from .intrinsics import ROWS
-from .types import (I32, PTR, constant, i64, known, lanes_of, memory_type, register_type,
-                    splat)
+from .types import I32, PTR, constant, i64, known, lanes_of, memory_type, register_type, splat
 
-_DIVISIONS = (prim.FloorDiv, prim.FloorMod, prim.Div, prim.Mod)
-_WIDE = (prim.Add, prim.Sub, prim.Mul, prim.Min, prim.Max, *_DIVISIONS)
+_WIDE = (prim.Add, prim.Sub, prim.Mul, prim.Min, prim.Max, *DIVISIONS)
 
 
 class Expressions(Dispatch):
@@ -63,13 +62,13 @@ class Expressions(Dispatch):
             return y
         if kind is prim.Mul and known(y) == 1:
             return x
-        if kind in _DIVISIONS:
+        if kind in DIVISIONS:
             return self._divide(e, x, y, signed=True)
         return binary(self.b, kind, x, y, DataType("int64"))
 
     def _divide(self, e: prim.BinaryExpr, x, y, signed: bool) -> ir.Value:
         """An integer division; the divisor is checked unless it is a literal."""
-        if known(y) in (0, None) and not _nonzero_vector(y):
+        if known(y) in (0, None) and not nonzero_vector(y):
             self._check_divisor(e, y)
         bounds = self.frame.bounds
         positive = signed and e.dtype.lanes == 1 and e.dtype in ("int32", "int64") and \
@@ -118,7 +117,7 @@ class Expressions(Dispatch):
         kind, t = type(n), n.a.dtype
         if kind in (prim.And, prim.Or) and n.dtype.lanes == 1:
             return self._lazy_logic(n)
-        if kind in _DIVISIONS and not t.is_float:
+        if kind in DIVISIONS and not t.is_float:
             if t in ("int32", "int64") and never_wraps(n):
                 return convert(self.b, self._wide_binary(n), DataType("int64"), t)
             x, y = self.visit(n.a), self.visit(n.b)
@@ -293,39 +292,3 @@ class Expressions(Dispatch):
     def default(self, n: Node, *args):
         raise BuildError(f"{type(n).__name__} has no code generation",
                          span=getattr(n, "span", None))
-
-
-def fold(kind: type, x: int | None, y: int | None) -> int | None:
-    """The result of an operator on two known numbers."""
-    if x is None or y is None or kind in _DIVISIONS and y == 0:
-        return None
-    if kind in (prim.Div, prim.Mod):
-        q = prim.truncdiv_int(x, y)
-        return q if kind is prim.Div else x - y * q
-    table = {prim.Add: int.__add__, prim.Sub: int.__sub__, prim.Mul: int.__mul__, prim.Min: min,
-             prim.Max: max, prim.FloorDiv: int.__floordiv__, prim.FloorMod: int.__mod__}
-    value = table[kind](x, y)
-    return value if -2**63 <= value < 2**63 else None
-
-
-def _nonzero_vector(y: ir.Value) -> bool:
-    """Whether `y` is a literal vector without a zero."""
-    if not isinstance(y, ir.Constant) or not isinstance(y.constant, list):
-        return False
-    return all(known(c) not in (0, None) for c in y.constant)
-
-
-def may_fail(e: PrimExpr) -> bool:
-    """Whether an expression can fail or costs much: what must not be evaluated in vain."""
-    if isinstance(e, (tir.BufferLoad, prim.Call)):
-        return True
-    if isinstance(e, _DIVISIONS) and not e.dtype.is_float and not prim.as_int(e.b):
-        return True
-    return any(may_fail(c) for c in e.children() if isinstance(c, PrimExpr))
-
-
-def reduce_and(b: ir.IRBuilder, mask: ir.Value) -> ir.Value:
-    """Whether all lanes hold."""
-    lanes = lanes_of(mask)
-    bits = b.bitcast(mask, ir.IntType(lanes))
-    return b.icmp_unsigned("==", bits, ir.Constant(ir.IntType(lanes), (1 << lanes) - 1))

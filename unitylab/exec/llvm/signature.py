@@ -1,8 +1,8 @@
 """The calling convention of kernels: one array of 64-bit words.
 
-A kernel is `int32 f(int64 *words)`. The words are the parameters in order (the address of a tensor's
-first element, or the bits of a scalar), then the symbolic sizes and strides, then the address of the
-error record.
+A kernel is `int32 f(int64 *words)`. The words are the parameters in order (the address of a
+tensor's first element, or the bits of a scalar), then the symbolic sizes and strides, then the
+address of the error record.
 """
 
 from __future__ import annotations
@@ -89,8 +89,7 @@ def _escaped(func: PrimFunc) -> set[int]:
     found: set[int] = set()
     for n in walk(func.body):
         if isinstance(n, prim.Call):
-            for a in n.args:
-                found |= {id(v) for v in walk(a) if isinstance(v, Var) and v.dtype == "handle"}
-                if isinstance(a, BufferLoad) and n.op == "address_of":
-                    found.add(id(a.buffer.data))
+            found |= {id(a) for a in n.args if isinstance(a, Var) and a.dtype == "handle"}
+            found |= {id(a.buffer.data) for a in n.args
+                      if n.op == "address_of" and isinstance(a, BufferLoad)}
     return found

@@ -12,7 +12,8 @@ from ...ir.visitor import Dispatch, collect
 from . import unit as codes
 from .access import Access
 from .arithmetic import FUSE, REASSOCIATE
-from .expressions import Expressions, fold
+from .expressions import Expressions
+from .folding import fold
 from .frame import Frame, Memory
 from .types import I64, i64, known, memory_type
 

@@ -14,7 +14,8 @@ from ...ir.errors import BuildError
 
 I1, I8, I16, I32, I64 = (ir.IntType(n) for n in (1, 8, 16, 32, 64))
 FLOAT, PTR, VOID = ir.FloatType(), ir.PointerType(), ir.VoidType()
-_FLOATS = {"float16": ir.HalfType(), "bfloat16": FLOAT, "float32": FLOAT, "float64": ir.DoubleType()}
+_FLOATS = {"float16": ir.HalfType(), "bfloat16": FLOAT, "float32": FLOAT,
+           "float64": ir.DoubleType()}
 
 
 def register_type(t: DataType) -> ir.Type:

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 from ...ir import tir
 from ...ir.module import IRModule
 from ...ir.node import Node
-from ...ir.tir import (AllocBuffer, Block, BlockRealize, Buffer, For, IfThenElse, PrimFunc, Stmt,
-                       While)
+from ...ir.tir import (
+    AllocBuffer,
+    Block,
+    BlockRealize,
+    Buffer,
+    For,
+    IfThenElse,
+    PrimFunc,
+    Stmt,
+    While,
+)
 from ...ir.transform import Pass, Recorder
 from ...ir.visitor import Mutator, collect, substitute, walk
 
