@@ -1,4 +1,4 @@
-"""Reasoning about integer expressions: simplifying, bounding, proving; access regions; verifying."""
+"""Reasoning about integer expressions: simplifying, bounding, proving; access regions."""
 
 from .analyzer import Analyzer
 from .bounds import const_bound

@@ -1,7 +1,7 @@
 """Proving that a symbolic expression is never negative.
 
-The expression is expanded to a polynomial of atoms (variables, quotients, loads, ...). Atoms are then
-replaced, one by one, by the end of their range that makes it smallest, until constants decide:
+The expression is expanded to a polynomial of atoms (variables, quotients, loads, ...). Atoms are
+then replaced, one by one, by the end of their range that makes it smallest, until constants decide:
 
     m*n - 1 - (i*n + j)   with 0 <= j < n:   m*n - i*n - n   with 0 <= i < m:   0
 """
@@ -197,7 +197,7 @@ def _multiply(a: Poly, b: Poly) -> Poly:
 
 
 def _split(poly: Poly, number: int) -> tuple[Poly, Poly | None]:
-    """(rest, cofactor) with poly = rest + atom * cofactor; no cofactor where the atom is squared."""
+    """(rest, cofactor): poly = rest + atom * cofactor; no cofactor where the atom is squared."""
     rest, cofactor = {}, {}
     for m, c in poly.items():
         count = m.count(number)

@@ -1,7 +1,8 @@
 """Which parts of which buffers a block reads and writes, as TVM derives it where script is silent.
 
-Per buffer one box, the hull of all accesses; variables of loops inside are relaxed over their ranges,
-an index that is data covers its whole dimension, buffers that are local to the block do not count."""
+Per buffer one box, the hull of all accesses; variables of loops inside are relaxed over their
+ranges, an index that is data covers its whole dimension, buffers that are local to the block do
+not count."""
 
 from __future__ import annotations
 

@@ -87,7 +87,8 @@ _NEGATION = {prim.LT: prim.GE, prim.GE: prim.LT, prim.GT: prim.LE, prim.LE: prim
 
 
 def lanewise(m) -> PrimExpr | None:
-    """broadcast(x) + broadcast(y) = broadcast(x + y); ramp(x, s) + broadcast(y) = ramp(x + y, s)."""
+    """broadcast(x) + broadcast(y) = broadcast(x + y), ramp(x, s) + broadcast(y) = ramp(x + y, s).
+    """
     left, right, kind = m.e.a, m.e.b, type(m.e)
     shapes = type(left), type(right)
     if prim.Broadcast not in shapes or not set(shapes) <= {prim.Broadcast, prim.Ramp} or \

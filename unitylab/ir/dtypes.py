@@ -1,4 +1,4 @@
-"""Scalar and vector data types, written as TVM writes them: `float32`, `int8x4`, `bool`, `handle`."""
+"""Scalar and vector data types, as TVM writes them: `float32`, `int8x4`, `bool`, `handle`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Span:
-    """A place in the text that a node was written in: file or cell, 1-based line, 0-based columns."""
+    """A place in the text that a node was written in: file or cell, line from 1, columns from 0."""
 
     source: str
     line: int

@@ -49,7 +49,7 @@ class FrozenDict(dict):
     """A dict that cannot change; iterates in insertion order."""
 
     def _refuse(self, *_, **__):
-        raise TypeError("this mapping is part of an immutable node; build a new one with .updated()")
+        raise TypeError("this mapping is part of an immutable node; .updated() makes a new one")
 
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse
 

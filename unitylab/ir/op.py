@@ -90,7 +90,9 @@ def freeze(value):
         return value.value
     if isinstance(value, (list, tuple)):
         return tuple(freeze(v) for v in value)
-    return FrozenDict({k: freeze(v) for k, v in value.items()}) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    return FrozenDict({k: freeze(v) for k, v in value.items()})
 
 
 def as_argument(kind: str, value) -> Expr | Node:

@@ -1,4 +1,4 @@
-"""Struct info: what is known of a graph-level value before it runs (shape, dtype, fields, signature)."""
+"""What is known of a graph-level value before it runs: shape, dtype, fields, signature."""
 
 from __future__ import annotations
 

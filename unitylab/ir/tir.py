@@ -156,7 +156,7 @@ class CommReducer(Node):
 # --- statements -----------------------------------------------------------------------------
 
 class Stmt(Node):
-    """An action. Scopes: `Bind`, `AllocBuffer` and `DeclBuffer` hold to the end of their SeqStmt."""
+    """An action. `Bind`, `AllocBuffer` and `DeclBuffer` hold to the end of their SeqStmt."""
 
 
 @node
@@ -297,7 +297,7 @@ class Block(Stmt):
 
 @node
 class BlockRealize(Stmt):
-    """A block at its place in the loops: `iter_values` bind its variables where `predicate` holds."""
+    """A block in the loops: `iter_values` bind its variables where `predicate` holds."""
 
     iter_values: tuple[PrimExpr, ...] = child()
     predicate: PrimExpr = child()

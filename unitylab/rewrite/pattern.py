@@ -4,8 +4,8 @@
     x + 0          matches `v + 0` and `0 + v`, x stands for v
     x // c * c     c is an integer literal; conditions and results see its Python value
 
-A variable that appears twice must stand for the same expression. Operands of `+ * min max & | == !=`
-match in either order.
+A variable that appears twice must stand for the same expression. Operands of
+`+ * min max & | == !=` match in either order.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class Candidate:
 def candidates(sch, handle: Handle) -> list[Candidate]:
     """The primitives tried at a handle on copies of the schedule; it stays as it is."""
     node = sch.get(handle)
-    requests = _at_block(sch, handle, node) if isinstance(node, Block) else _at_loop(sch, handle, node)
+    at = _at_block if isinstance(node, Block) else _at_loop
+    requests = at(sch, handle, node)
     return [_try(sch, name, args) for name, args in requests]
 
 

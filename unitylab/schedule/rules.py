@@ -1,6 +1,7 @@
 """Default schedules without search: what a kernel gets when nobody schedules it.
 
-`default_schedule(func)` inlines elementwise blocks, then gives each block what its pattern asks for:
+`default_schedule(func)` inlines elementwise blocks, then gives each block what its pattern asks
+for:
 
     reduction with a contiguous output (matmul, convolution, column sums)
                   a register tile: rows unrolled, columns as vectors, the reduction between

@@ -50,8 +50,8 @@ def cache_read(nest: Nest, block: Block, read_buffer_index: int, storage_scope: 
            consumer_blocks=optional(BLOCKS))
 def cache_write(nest: Nest, block: Block, write_buffer_index: int, storage_scope: str,
                 consumer_blocks: list[Block] | None = None) -> Block:
-    """Lets a block write into a buffer of `storage_scope`, and copies from there afterwards; returns
-    the copying block. `consumer_blocks` read the cache instead of the original."""
+    """Lets a block write into a buffer of `storage_scope`, and copies from there afterwards;
+    returns the copying block. `consumer_blocks` read the cache instead of the original."""
     buffer = _pick(block, block.writes, write_buffer_index, "writes")
     writers = [b for b in siblings(nest, block) if buffer in written_buffers(b)]
     if len(writers) > 1:

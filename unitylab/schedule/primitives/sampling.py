@@ -38,7 +38,7 @@ def sample_categorical(nest: Nest, candidates: list, probs: list,
            decision=optional(list_of(INT)))
 def sample_perfect_tile(nest: Nest, loop: For, n: int, max_innermost_factor: int = 16,
                         decision: list[int] | None = None) -> Decided:
-    """`n` factors whose product is the extent of a loop, the last at most `max_innermost_factor`."""
+    """`n` factors whose product is a loop's extent, the last at most `max_innermost_factor`."""
     extent = as_int(loop.extent)
     if extent is None:
         raise ScheduleError(f"the extent of loop {loop.loop_var.name} is not a constant")
