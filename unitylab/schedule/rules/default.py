@@ -1,0 +1,49 @@
+"""The default schedule of a function: which rule is tried where, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...ir.tir import PrimFunc
+from ..handles import BlockRV
+from ..patterns import is_reduction
+from ..tail import split_rows
+from .elementwise import rows
+from .inline import inline
+from .register_tile import register_tile
+from .scheduling import Scheduling
+from .target_info import TargetInfo
+from .threads import parallelize
+
+# A rule looks at a block and returns False, with nothing changed, where it does not apply. The
+# first that applies is taken.
+Rule = Callable[[Scheduling, BlockRV], bool]
+
+WHOLE: tuple[Callable[[Scheduling], bool], ...] = ()  # a function that is one pattern as a whole
+REDUCTIONS: tuple[Rule, ...] = (register_tile,)       # in program order
+OUTPUTS: tuple[Rule, ...] = (rows,)                   # last block first: it gathers its producers
+
+
+def default_schedule(func: PrimFunc, target: TargetInfo = TargetInfo()) -> PrimFunc:
+    """The scheduled program; `func` itself if it has no blocks or nothing applies."""
+    if func.root is None:
+        return func
+    s = Scheduling(func, target)
+    inline(s)
+    if not any(rule(s) for rule in WHOLE):
+        _by_block(s)
+    parallelize(s)
+    for loop in s.tails:
+        s.sch.mod = split_rows(s.sch, loop)
+    return s.finish()
+
+
+def _by_block(s: Scheduling) -> None:
+    for name in s.names():
+        block = s.sch.get_block(name)
+        if name not in s.placed and is_reduction(s.sch.get(block)):
+            any(rule(s, block) for rule in REDUCTIONS)
+    for name in reversed(s.names()):
+        if name not in s.placed:
+            block = s.sch.get_block(name)
+            any(rule(s, block) for rule in OUTPUTS)
