@@ -24,6 +24,7 @@ LEVEL = {
     "transforms": 5,
     "schedule": 5,
     "frontends": 5,
+    "verify": 5,
     "models": 6,
     "pipelines": 6,
     "exec": 7,

@@ -10,7 +10,7 @@ from .exec.executable import Executable
 from .interp import interpret, register_func
 from .ir import errors, te
 from .ir.block_builder import BlockBuilder
-from .ir.errors import UnityLabError
+from .ir.errors import UnityLabError, WellFormedError
 from .ir.module import IRModule
 from .ir.prim import GlobalVar
 from .ir.structural import assert_structural_equal, structural_equal, structural_hash
@@ -18,6 +18,7 @@ from .ir.transform import Pass, Recorder, Sequential
 from .schedule import DefaultSchedule, Schedule
 from .script import parse
 from .session import Session
+from .verify import complaints, well_formed
 from .viz import lab
 
 # passes that need schedules live in another room, people look for them here
@@ -25,6 +26,8 @@ transforms.DefaultSchedule = DefaultSchedule
 
 __version__ = "0.1.0"
 __all__ = ["BlockBuilder", "Executable", "GlobalVar", "IRModule", "Pass", "Recorder", "Schedule",
-           "Sequential", "Session", "UnityLabError", "assert_structural_equal", "build", "errors",
-           "interpret", "ir", "lab", "ops", "parse", "pipelines", "register_func",
-           "structural_equal", "structural_hash", "te", "transforms"]
+           "Sequential", "Session", "UnityLabError", "WellFormedError", "assert_structural_equal",
+           "build", "complaints", "errors", "interpret", "ir", "lab", "ops", "parse", "pipelines",
+           "register_func", "structural_equal", "structural_hash", "te", "transforms",
+           "well_formed"]
+

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unitylab import pipelines
-from unitylab.arith.well_formed import well_formed
+from unitylab.verify import well_formed
 from unitylab.exec.build import build
 from unitylab.interp import interpret, register_func
 from unitylab.ir.block_builder import BlockBuilder

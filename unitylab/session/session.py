@@ -12,7 +12,7 @@ from ..ir.module import IRModule, as_module
 from ..ir.node import Node
 from ..ir.tir import BaseFunc
 from ..ir.transform import Only, Pass, Recording, Rewrite, Sequential, apply, as_pass
-from ..arith.well_formed import well_formed
+from ..verify import well_formed
 from ..pipelines import default
 from .diff import Diff, diff
 from .export import to_python
