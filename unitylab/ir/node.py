@@ -139,6 +139,19 @@ class Node:
         else:
             Node._shower(self.script(dialect))
 
+    def to_json(self, *, indent: int | None = None) -> str:
+        """This node and all below it as JSON text: exact, versioned, constants included.
+        Raises UnityLabError where an attribute holds what no text can say."""
+        from .json_text import to_json
+        return to_json(self, indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str | bytes):
+        """The node that `to_json` wrote; builds nodes and runs nothing. Raises ParseError for
+        text that is torn, foreign, of another version, or holds no node of this class."""
+        from .json_text import from_json
+        return from_json(text, cls)
+
     def __str__(self) -> str:
         return self.script()
 

@@ -133,7 +133,7 @@ class Call(Expr):
     result of `call_tir` and its kin."""
 
     op: Node = child()
-    args: tuple[Expr, ...] = child()
+    args: tuple[Node, ...] = child()
     attrs: FrozenDict = child(EMPTY)
     sinfo_args: tuple[StructInfo, ...] = child(())
     struct_info: StructInfo | None = note(None)

@@ -46,7 +46,7 @@ class TensorStructInfo(StructInfo):
     `shape` is a tuple of expressions, or a relax Var that holds a shape, or None if unknown;
     `ndim` is -1 if unknown; `dtype` is None if unknown."""
 
-    shape: tuple[PrimExpr, ...] | Node | None = child(None)
+    shape: tuple[Node, ...] | Node | None = child(None)
     dtype: DataType | None = plain(None)
     ndim: int = plain(-1)
     vdevice: str | None = plain(None)
