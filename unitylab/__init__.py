@@ -30,4 +30,3 @@ __all__ = ["BlockBuilder", "Executable", "GlobalVar", "IRModule", "Pass", "Recor
            "build", "complaints", "errors", "interpret", "ir", "lab", "ops", "parse", "pipelines",
            "register_func", "structural_equal", "structural_hash", "te", "transforms",
            "well_formed"]
-

@@ -165,8 +165,8 @@ class GraphChecker:
             self.report.say("scope", f"the variable {name} is used, but is not defined before", var,
                             "a binding may have been removed or moved below its use")
         elif isinstance(var, relax.DataflowVar):
-            self.report.say("dataflow", f"the dataflow variable {name} is used after its block", var,
-                            f"R.output({var.name}): make it a relax.Var")
+            self.report.say("dataflow", f"the dataflow variable {name} is used after its block",
+                            var, f"R.output({var.name}): make it a relax.Var")
         else:
             self.report.say("scope", f"the variable {name} is used outside of its scope", var,
                             "what a branch or local function defines is seen only inside of it")
