@@ -1,7 +1,8 @@
 """Intrinsics of the scalar language as LLVM code: one row each.
 
-A row is called with (builder, arguments, dtype of the first argument, dtype of the result). Issue 4
-replaces rows by vector code of our own.
+A row is called with (builder, arguments, dtype of the first argument, dtype of the result).
+Functions that networks use are vector code of our own (`elementary`); the others go to the C
+library lane by lane.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from llvmlite import ir
 from ...ir import prim
 from ...ir.dtypes import FLOAT32, DataType, dtype
 from .arithmetic import binary, compare, convert, intrinsic, unary
-from .elementary import exp_float32
+from .elementary import error_function, exponential, logarithm, power
 from .types import I1, I32, I64, constant, lanes_of
 
 Row = Callable[[ir.IRBuilder, list, DataType, DataType], ir.Value]
@@ -57,16 +58,14 @@ def by_lanes(b: ir.IRBuilder, symbol: str, args: list) -> ir.Value:
     return result
 
 
-def _exp(b, args, t, to):
-    """In vector code of our own up to 32 bits; a double goes to the C library."""
-    if t.bits == 64:
-        return unary(b, "llvm.exp", args[0])
-    return convert(b, exp_float32(b, convert(b, args[0], t, FLOAT32)), FLOAT32, t)
-
-
-def _sigmoid(b, args, t, to):
-    one = constant(1, t)
-    return b.fdiv(one, b.fadd(one, _exp(b, [b.fneg(args[0])], t, to)))
+def _own(function: Callable, double: Row | None = None) -> Row:
+    """Vector code of our own, in float for half precision. `double`: what float64 takes instead."""
+    def row(b: ir.IRBuilder, args: list, t: DataType, to: DataType) -> ir.Value:
+        if t.bits == 64:
+            return double(b, args, t, to) if double is not None else function(b, *args)
+        args = [convert(b, a, t, FLOAT32) for a in args]
+        return convert(b, function(b, *args), FLOAT32, t)
+    return row
 
 
 def _rsqrt(b, args, t, to):
@@ -82,10 +81,25 @@ def _abs(b, args, t, to):
 
 
 def _pow(b, args, t, to):
-    if t.is_float:
-        return intrinsic(b, "llvm.pow", args)
-    wide = dtype("float64").with_lanes(t.lanes)
-    return convert(b, intrinsic(b, "llvm.pow", [convert(b, a, t, wide) for a in args]), wide, t)
+    if not t.is_float:
+        wide = dtype("float64").with_lanes(t.lanes)
+        args = [convert(b, a, t, wide) for a in args]
+        return convert(b, intrinsic(b, "llvm.pow", args), wide, t)
+    return _literal_power(b, *args) or _own(power.pow, _llvm("pow"))(b, args, t, to)
+
+
+def _literal_power(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value | None:
+    """Exponents that are a product or two."""
+    value = y.constant if isinstance(y, ir.Constant) else None
+    if isinstance(value, list) and value and all(v.constant == value[0].constant for v in value):
+        value = value[0].constant
+    if value == 1:
+        return x
+    if value == 2:
+        return b.fmul(x, x)
+    if value == 3:
+        return b.fmul(b.fmul(x, x), x)
+    return None
 
 
 def _ldexp(b, args, t, to):
@@ -158,7 +172,6 @@ def _fmod(b, args, t, to):
 
 
 
-
 def _fma(b, args, t, to):
     if t.is_float:
         return intrinsic(b, "llvm.fma", args)
@@ -166,16 +179,21 @@ def _fma(b, args, t, to):
 
 
 ROWS: dict[str, Row] = {
-    **{n: _llvm(n) for n in ("exp2", "exp10", "log", "log2", "log10", "sqrt", "sin", "cos",
-                             "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "copysign",
-                             "atan2")},
+    **{n: _llvm(n) for n in ("sqrt", "sin", "cos", "tan", "sinh", "cosh", "asin", "acos",
+                             "atan", "copysign", "atan2")},
     **{n: _rounding(n) for n in ("floor", "ceil", "trunc", "nearbyint")},
-    **{n: _libm(n) for n in ("log1p", "expm1", "erf", "asinh", "acosh", "atanh", "hypot",
-                             "nextafter")},
+    **{n: _libm(n) for n in ("asinh", "acosh", "atanh", "hypot", "nextafter")},
     **{n: _bit(m) for n, m in (("bitwise_and", "and_"), ("bitwise_or", "or_"),
                                ("bitwise_xor", "xor"))},
-    "exp": _exp, "round": _rounding("roundeven"), "rsqrt": _rsqrt, "sigmoid": _sigmoid,
-    "fabs": _abs,
+    # largest errors in ulp: exp, exp2 1; exp10, log, log2, log10, log1p, expm1, erf 2; tanh,
+    # sigmoid 3; pow 1 (tests/exec/test_elementary.py measures them)
+    "exp": _own(exponential.exp), "exp2": _own(exponential.exp2),
+    "exp10": _own(exponential.exp10, _llvm("exp10")), "expm1": _own(exponential.expm1),
+    "tanh": _own(exponential.tanh), "sigmoid": _own(exponential.sigmoid),
+    "log": _own(logarithm.log), "log2": _own(logarithm.log2, _llvm("log2")),
+    "log10": _own(logarithm.log10, _llvm("log10")), "log1p": _own(logarithm.log1p),
+    "erf": _own(error_function.erf, _libm("erf")),
+    "round": _rounding("roundeven"), "rsqrt": _rsqrt, "fabs": _abs,
     "abs": _abs, "pow": _pow, "power": _pow, "ldexp": _ldexp, "fmod": _fmod, "fma": _fma,
     "shift_left": _shift(True), "shift_right": _shift(False), "bitwise_not": _not,
     "popcount": _popcount, "clz": _clz, "isnan": _isnan, "isinf": _isinf, "isfinite": _isfinite,
