@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 from collections.abc import Callable, Sequence
 
@@ -16,14 +17,33 @@ import ml_dtypes
 import numpy as np
 
 from . import prim
-from .dtypes import INT64, DataType, dtype
+from .dtypes import INT64, DataType
+from .dtypes import dtype as as_dtype
 from .errors import StructInfoError
 from .node import EMPTY, FrozenDict, Node, child, definition, node, note, plain
 from .prim import PrimExpr, Var, literal
 from .structural import structural_equal
-from .tir import (REDUCE, SPATIAL, Bind, Block, BlockRealize, Buffer, BufferLoad, BufferRegion,
-                  BufferStore, CommReducer, For, IterVar, PrimFunc, Range, Reduce, Stmt,
-                  decl_buffer, root_block, seq)
+from .tir import (
+    REDUCE,
+    SPATIAL,
+    Bind,
+    Block,
+    BlockRealize,
+    Buffer,
+    BufferLoad,
+    BufferRegion,
+    BufferStore,
+    CommReducer,
+    For,
+    IterVar,
+    PrimFunc,
+    Range,
+    Reduce,
+    Stmt,
+    decl_buffer,
+    root_block,
+    seq,
+)
 from .visitor import Mutator, Substitute, collect, walk
 
 
@@ -75,9 +95,9 @@ class Compute(Node):
     attrs: FrozenDict = child(EMPTY)
 
 
-def placeholder(shape, dtype_: str = "float32", name: str = "placeholder") -> Tensor:
+def placeholder(shape, dtype: str = "float32", name: str = "placeholder") -> Tensor:
     """An input tensor."""
-    return Tensor(name, _dims(shape), dtype(dtype_))
+    return Tensor(name, _dims(shape), as_dtype(dtype))
 
 
 def _dims(shape) -> tuple[PrimExpr, ...]:
@@ -136,12 +156,12 @@ def comm_reducer(combine: Callable, identity: Callable, name: str = "reduce"):
 
 def min_value(t: str) -> PrimExpr:
     """The smallest finite value of a dtype."""
-    return _limit(dtype(t), smallest=True)
+    return _limit(as_dtype(t), smallest=True)
 
 
 def max_value(t: str) -> PrimExpr:
     """The largest finite value of a dtype."""
-    return _limit(dtype(t), smallest=False)
+    return _limit(as_dtype(t), smallest=False)
 
 
 def _limit(t: DataType, smallest: bool) -> PrimExpr:
@@ -152,10 +172,39 @@ def _limit(t: DataType, smallest: bool) -> PrimExpr:
     return literal(float(value) if t.is_float else int(value), t)
 
 
-sum = comm_reducer(prim.add, lambda t: literal(0, t), "sum")  # noqa: A001 - the field's name
+sum = comm_reducer(prim.add, lambda t: literal(0, t), "sum")
 prod = comm_reducer(prim.mul, lambda t: literal(1, t), "prod")
-max = comm_reducer(prim.maximum, min_value, "max")  # noqa: A001
-min = comm_reducer(prim.minimum, max_value, "min")  # noqa: A001
+max = comm_reducer(prim.maximum, min_value, "max")
+min = comm_reducer(prim.minimum, max_value, "min")
+
+
+def var(name: str = "tindex", dtype: str = "int32") -> Var:
+    """A symbolic size or scalar argument."""
+    return Var(name, as_dtype(dtype))
+
+
+def const(value, dtype: str | None = None) -> PrimExpr:
+    """A literal (int32 or float32 unless said otherwise)."""
+    return literal(value, dtype)
+
+
+def if_then_else(condition, true_value, false_value) -> PrimExpr:
+    """One of two values, of which only that one is evaluated: it may guard an index."""
+    a, b = prim.unify(true_value, false_value)
+    return prim.Call(a.dtype, "if_then_else", (literal(condition), a, b))
+
+
+def all(*conditions) -> PrimExpr:
+    """All conditions hold."""
+    return prim.logical_and(*conditions)
+
+
+def any(*conditions) -> PrimExpr:
+    """One of the conditions holds."""
+    result = literal(False)
+    for condition in conditions:
+        result = prim.logical_or(result, condition)
+    return result
 
 
 # --- to tensor programs ---------------------------------------------------------------------
@@ -256,7 +305,7 @@ def _nest(op: Compute, outs: list[Buffer], to_buffers: _ToBuffers, names: set[st
     at = tuple(b.var for b in inner[:len(op.axis)])
 
     def body_of(e: PrimExpr) -> PrimExpr:
-        if any(isinstance(n, Reduce) for n in walk(e)):
+        if builtins.any(isinstance(n, Reduce) for n in walk(e)):
             raise StructInfoError(f"{op.name}: a reduction must be the whole body of a compute",
                                   hint="give the reduction a te.compute of its own")
         return to_buffers.visit(point.visit(e))
@@ -314,6 +363,6 @@ def _point_regions(body: Stmt, skip: set[Buffer]) -> tuple[BufferRegion, ...]:
                        else Range(i, literal(1, i.dtype))
                        for i, s in zip(load.indices, load.buffer.shape))
         new = BufferRegion(load.buffer, region)
-        if not any(r.buffer is new.buffer and structural_equal(r, new) for r in regions):
+        if not builtins.any(r.buffer is new.buffer and structural_equal(r, new) for r in regions):
             regions.append(new)
     return tuple(regions)
