@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..ir.transform import Sequential
+from ..transforms.tir.compact_buffers import CompactBuffers
 from ..transforms.tir.lower_alloc_buffers import LowerAllocBuffers
 from ..transforms.tir.lower_blocks import LowerBlocks
 from ..transforms.tir.lower_init_block import LowerInitBlock
+from ..transforms.tir.lower_lanes import LowerLanes
 from ..transforms.tir.lower_match_buffer import LowerMatchBuffer
 from ..transforms.tir.lower_vectorized_loop import LowerVectorizedLoop
 
@@ -21,5 +23,7 @@ lower = Sequential((
     LowerInitBlock(),
     LowerAllocBuffers(),
     LowerBlocks(keep_names=True),
+    CompactBuffers(),
+    LowerLanes(),
     LowerVectorizedLoop(),
 ))

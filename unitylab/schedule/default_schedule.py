@@ -15,10 +15,10 @@ SCHEDULED = "tir.is_scheduled"
 @dataclass(frozen=True)
 class DefaultSchedule(Pass):
     """Schedules the tensor programs by pattern, without search. Functions with the attribute
-    `tir.is_scheduled` stay as they are; `threads`: with more than one, outer loops run in
-    parallel."""
+    `tir.is_scheduled` stay as they are; `threads`: with more than one, outer loops are
+    marked parallel; how many run is up to the target of the build."""
 
-    threads: int = 1
+    threads: int = 2
 
     def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
         return mod.map_functions(lambda n, f: self._schedule(n, f, recorder), PrimFunc)

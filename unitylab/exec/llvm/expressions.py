@@ -222,6 +222,8 @@ class Expressions(Dispatch):
 
     def visit_Shuffle(self, n: prim.Shuffle) -> ir.Value:
         vectors = [self.visit(v) for v in n.vectors]
+        if len(vectors) == 1 and lanes_of(vectors[0]) > 1 and len(n.indices) > 1:
+            return self._picked(n, vectors[0])
         scalars = [v if lanes_of(v) == 1 else self.b.extract_element(v, ir.Constant(I32, k))
                    for v in vectors for k in range(lanes_of(v))]
         places = [prim.as_int(i) for i in n.indices]
@@ -235,6 +237,15 @@ class Expressions(Dispatch):
         for k, value in enumerate(picked):
             result = self.b.insert_element(result, value, ir.Constant(I32, k))
         return result
+
+    def _picked(self, n: prim.Shuffle, vector: ir.Value) -> ir.Value:
+        """Lanes of one vector by one instruction."""
+        places = [prim.as_int(i) for i in n.indices]
+        if None in places or not all(0 <= p < lanes_of(vector) for p in places):
+            raise BuildError("the indices of a shuffle must be literals within the vectors",
+                             span=n.span)
+        return self.b.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined),
+                                     ir.Constant(ir.VectorType(I32, len(places)), places))
 
     # --- memory and calls -------------------------------------------------------------------
 

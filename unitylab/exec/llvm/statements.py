@@ -17,6 +17,7 @@ from .folding import fold
 from .frame import Frame, Memory
 from .types import I64, i64, known, memory_type
 
+UNROLL_COUNT = "unroll_count"  # annotation of a loop: how many copies LLVM makes of its body
 UNROLL_LIMIT = 1024  # copies of a body that nested unrolled loops may make
 
 
@@ -88,7 +89,10 @@ class Statements(Dispatch):
             return
         low = self.expressions.index(n.min)
         step = self.expressions.index(n.step) if n.step is not None else i64(1)
-        self.count(n.loop_var, n.min, n.extent, low, extent, step, n.body)
+        jump = self.count(n.loop_var, n.min, n.extent, low, extent, step, n.body)
+        copies = as_int(n.annotations.get(UNROLL_COUNT))
+        if copies:
+            jump.set_metadata("llvm.loop", unroll_count(self.frame.unit.module, copies))
 
     def _unroll(self, n: tir.For, extent: ir.Value) -> bool:
         """A copy of the body for each iteration; False if there would be too many."""
@@ -110,8 +114,9 @@ class Statements(Dispatch):
         return True
 
     def count(self, var: prim.Var, first: PrimExpr, extent: PrimExpr, low: ir.Value,
-              length: ir.Value, step: ir.Value, body: tir.Stmt) -> None:
-        """A loop over `var` from `low`, as long as it is less than `low + length`."""
+              length: ir.Value, step: ir.Value, body: tir.Stmt) -> ir.Instruction:
+        """A loop over `var` from `low`, as long as it is less than `low + length`; returns the
+        jump back to its begin."""
         function, name = self.frame.function, var.name
         high = self._sum(low, length)
         head, end = (function.append_basic_block(f"{name}.{s}") for s in ("loop", "end"))
@@ -134,8 +139,9 @@ class Statements(Dispatch):
         self.b.position_at_end(next_)
         following = self.b.add(phi, step, name=f"{name}.after", flags=("nsw",))
         phi.add_incoming(following, next_)
-        self.b.cbranch(self.b.icmp_signed("<", following, high), head, end)
+        jump = self.b.cbranch(self.b.icmp_signed("<", following, high), head, end)
         self.b.position_at_end(end)
+        return jump
 
     def _sum(self, x: ir.Value, y: ir.Value) -> ir.Value:
         folded = fold(prim.Add, known(x), known(y))
@@ -302,6 +308,16 @@ def accumulates(n: tir.BufferStore) -> bool:
             return True
         e = e.a
     return False
+
+
+def unroll_count(module: ir.Module, copies: int) -> ir.MDValue:
+    """What tells LLVM how many copies to make of a loop's body: no more, no fewer."""
+    option = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.count"),
+                                  ir.Constant(ir.IntType(32), copies)])
+    node = module.add_metadata([option])
+    if node.operands[0] is not node:
+        node.operands = (node, option)  # a loop's node begins with itself
+    return node
 
 
 def jumps(body: tir.Stmt) -> bool:

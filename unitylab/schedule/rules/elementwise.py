@@ -9,6 +9,7 @@ from ...ir.prim import as_int
 from ..handles import BlockRV, LoopRV
 from ..patterns import injective_chain, is_injective
 from ..schedule import Schedule
+from .reduction import in_lanes
 from .scheduling import Scheduling
 
 FLAT_LANES = (64, 32, 16, 8)  # the vectors of flattened loops, the best first
@@ -18,12 +19,16 @@ def rows(s: Scheduling, block: BlockRV) -> bool:
     """An elementwise output: producers of the same rows move into its row loop."""
     if not is_injective(s.sch.get(block)):
         return False
-    loops = s.sch.get_loops(block)
-    if len(loops) >= 2:
-        gather(s, block, loops[-2])
+    for loop in reversed(s.sch.get_loops(block)[:-1]):
+        before = len(s.placed)
+        gather(s, block, loop)
+        if len(s.placed) > before:
+            break
     if injective_chain(s.sch.get(block)) and not _shared(s, block):
         flatten(s, block)
-    s.vectorize_last(block)
+    loops = s.sch.get_loops(block)
+    if not loops or not in_lanes(s, block, loops[-1]):
+        s.vectorize_last(block)
     return True
 
 
@@ -41,8 +46,9 @@ def gather(s: Scheduling, block: BlockRV, row: LoopRV) -> None:
         if s.attempt("compute_at", producer, row):
             s.placed.add(node.name)
             gather(s, producer, row)
-            if is_injective(node):
-                s.vectorize_last(producer)
+            loops = s.sch.get_loops(producer)
+            if loops and s.sch.get(loops[-1]) is not s.sch.get(row):
+                in_lanes(s, producer, loops[-1])
 
 
 def row_wise(s: Scheduling, producer: BlockRV, row: LoopRV) -> bool:

@@ -1,0 +1,89 @@
+"""Reductions that read each element once: along rows in lanes, down columns row by row."""
+
+from __future__ import annotations
+
+from ...ir.prim import Div, Var, as_int
+from ...ir.tir import REDUCE, SPATIAL, Block, BufferLoad
+from ...ir.visitor import collect, free_vars
+from ..handles import BlockRV, LoopRV
+from ..patterns import is_reduction, strides_of
+from .scheduling import Scheduling
+
+LANES = "lanes"
+ROW_LANES = 64     # partial results of a row: four registers of 16 floats hide the latency
+SHORTEST = 8       # a loop of fewer iterations is left to the compiler
+CHUNK = 1024       # columns whose sums stay in the first-level cache
+ROWS_AT_ONCE = 8   # rows that are added while a piece of the sums is in registers
+
+
+def row_reduction(s: Scheduling, block: BlockRV) -> bool:
+    """A reduction along contiguous memory: its innermost loop keeps a result in each lane."""
+    node = s.sch.get(block)
+    loops = s.sch.get_loops(block)
+    return is_reduction(node) and bool(loops) and in_lanes(s, block, loops[-1])
+
+
+def in_lanes(s: Scheduling, block: BlockRV, loop: LoopRV) -> bool:
+    """Walks a loop of a block in vectors, if memory is contiguous along it."""
+    node, extent = s.sch.get(block), as_int(s.sch.get(loop).extent)
+    if extent is not None and extent < SHORTEST or s.sch.get(loop).kind != "serial" or \
+            LANES in s.sch.get(loop).annotations:
+        return False
+    var = variable_of(s, block, loop)
+    if var is None or any(d not in (0, 1) for d in strides_of(node, var)):
+        return False
+    if not s.attempt("annotate", loop, LANES, ROW_LANES):
+        return False
+    if any(var not in free_vars(d.b) for d in collect(node.body, Div)):
+        s.attempt("annotate", loop, "reciprocal", True)  # rows share their divisor
+    return True
+
+
+def variable_of(s: Scheduling, block: BlockRV, loop: LoopRV) -> Var | None:
+    """The one iteration variable that a loop moves."""
+    moved = [it.var for it, value in zip(s.sch.get(block).iter_vars, s.realize(block).iter_values)
+             if s.sch.get(loop).loop_var in free_vars(value)]
+    return moved[0] if len(moved) == 1 else None
+
+
+def column_reduction(s: Scheduling, block: BlockRV) -> bool:
+    """Sums down columns: a chunk of the sums stays in the cache while rows stream by."""
+    node = s.sch.get(block)
+    if not is_reduction(node) or not reads_once(node):
+        return False
+    loops = s.sch.get_loops(block)
+    by_var = s.loop_of_var(block, loops)
+    spatial = [it for it in node.iter_vars if it.kind == SPATIAL]
+    reduce = [it for it in node.iter_vars if it.kind == REDUCE]
+    if not spatial or not reduce or any(it.var not in by_var for it in node.iter_vars) or \
+            any(d not in (0, 1) for d in strides_of(node, spatial[-1].var)):
+        return False
+    column, rows = by_var[spatial[-1].var], [by_var[it.var] for it in reduce]
+    width = as_int(s.sch.get(column).extent)
+    if width is not None and width < SHORTEST:
+        return False
+    outer = [by_var[it.var] for it in spatial[:-1]]
+    if width is not None and width >= 2 * CHUNK and width % CHUNK == 0:
+        chunk, column = s.sch.split(column, [None, CHUNK])
+        outer.append(chunk)
+    inner = []
+    height = as_int(s.sch.get(rows[-1]).extent)
+    at_once = next((n for n in (ROWS_AT_ONCE, 4, 7, 3, 2) if height and height % n == 0), 1)
+    if at_once > 1:
+        rows[-1], part = s.sch.split(rows[-1], [None, at_once])
+        inner.append(part)
+    s.sch.reorder(*outer, *rows, column, *inner)
+    for loop in inner:
+        s.attempt("unroll", loop)
+    s.sch.decompose_reduction(block, rows[0])
+    s.attempt("annotate", column, LANES, ROW_LANES)
+    return True
+
+
+def reads_once(block: Block) -> bool:
+    """Whether each load moves with every variable of more than one value: nothing is reused."""
+    moving = {it.var for it in block.iter_vars if as_int(it.dom.extent) != 1}
+    own = block.body.buffer
+    loads = [l for l in collect(block.body.value, BufferLoad) if l.buffer is not own]
+    return bool(loads) and all(moving <= {v for i in l.indices for v in free_vars(i)}
+                               for l in loads)
