@@ -120,8 +120,8 @@ def measure(name: str, threads: int, compiled: bool, rounds: int) -> float:
         moved = 2 * ROWS[name][2]
     ratio = middle[best] / middle["ours"]
     rest = "  ".join(f"{p} {moved / t / 1e9:.1f}" for p, t in middle.items() if p != "ours")
-    print(f"{name:20s} x{threads} {middle['ours'] * 1e6:10.1f} µs {moved / middle['ours'] / 1e9:6.1f}"
-          f" GB/s  best/ours {ratio:5.2f} ({best})   GB/s of peers: {rest}", flush=True)
+    own = middle["ours"]
+    print(f"{name:20s} x{threads} {own * 1e6:10.1f} µs {moved / own / 1e9:6.1f} GB/s  best/ours {ratio:5.2f} ({best})   GB/s of peers: {rest}", flush=True)
     return ratio
 
 

@@ -67,7 +67,8 @@ def test_elementwise_loops_of_odd_length():
     for n in SIZES:
         mod = parse(f'''
 @T.prim_func
-def main(x: T.Buffer(({n},), "float32"), y: T.Buffer(({n},), "float32"), d: T.Buffer((1,), "float32")):
+def main(x: T.Buffer(({n},), "float32"), y: T.Buffer(({n},), "float32"),
+         d: T.Buffer((1,), "float32")):
     for k in T.serial({n}, annotations={{"lanes": 64, "reciprocal": T.bool(True)}}):
         y[k] = x[k] / d[0] + T.float32(1)
 ''')

@@ -1,4 +1,4 @@
-"""CompactBuffers: a buffer that is filled and used up in each iteration holds one iteration only."""
+"""CompactBuffers: a buffer that each iteration fills and uses up holds one iteration only."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ COMBINERS = (prim.Add, prim.Mul, prim.Min, prim.Max)
 
 @dataclass(frozen=True)
 class LowerLanes(Pass):
-    """Cuts each loop with the annotation `lanes` into vectors of so many lanes, and shorter ones for
-    the rest, whatever its extent.
+    """Cuts each loop with the annotation `lanes` into vectors of so many lanes, and shorter ones
+    for the rest, whatever its extent.
 
         for k in range(n):  # lanes = 64        acc[0:64] = 0
             s[i] = s[i] + x[i, k]         ->    for k_o in range(n // 64): acc[0:64] += x[i, ...]
