@@ -226,7 +226,8 @@ def _inverse(block: Block, buffer: Buffer, made: BufferStore, producer: Block, n
                     guards.append(bound)
         elif not analyzer.can_prove_equal(index, point):
             raise ScheduleError(f"block {block.name} reads {buffer.name} at {index.script()}: "
-                                "which of its points uses an element cannot be told", span=block.span,
+                                "which of its points uses an element cannot be told",
+                                span=block.span,
                                 hint="each index must be an iteration variable of the block")
     for v, it in its.items():
         if v not in at:

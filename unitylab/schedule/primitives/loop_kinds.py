@@ -41,7 +41,7 @@ def unroll(nest: Nest, loop: For) -> None:
 
 @primitive(loop=LOOP, thread_axis=STR)
 def bind(nest: Nest, loop: For, thread_axis: str) -> None:
-    """Binds a loop to a thread axis such as "threadIdx.x". On a CPU it is kept and runs serially."""
+    """Binds a loop to a thread axis such as "threadIdx.x". A CPU runs it serially."""
     if thread_axis not in THREADS:
         raise ScheduleError(f"there is no thread axis {thread_axis!r}",
                             hint=", ".join(THREADS[:6]))
