@@ -60,8 +60,8 @@ class Executable:
     def source(self, kind: str = "llvm", func: str | None = None) -> str:
         """The code of a tensor program, of all if `func` is None: "llvm" after optimisation,
         "llvm-input" before, "asm" for assembly."""
-        parts = {"llvm": lambda k: k.code.llvm_ir, "llvm-input": lambda k: k.unoptimised,
-                 "asm": lambda k: k.code.assembly}
+        parts = {"llvm": lambda k: k.listing[0], "llvm-input": lambda k: k.unoptimised,
+                 "asm": lambda k: k.listing[1]}
         if kind not in parts:
             raise BuildError(f"unknown kind of source {kind!r}", hint=", ".join(parts))
         kernels = self.kernels

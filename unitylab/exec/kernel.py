@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ..ir import prim
 from ..ir.errors import BoundsError, BuildError, RuntimeCallError, UnityLabError
@@ -14,11 +16,13 @@ from ..ir.structural import structural_equal, structural_hash
 from ..ir.tir import PrimFunc
 from ..ir.visitor import collect
 from ..pipelines.lower import lower
+from . import object_cache
 from .llvm import unit as codes
 from .llvm.functions import emit_unit, readable
-from .llvm.jit import MachineCode, compile_ir, vector_bytes
+from .llvm.jit import MachineCode, compile_ir, fingerprint, listing, load, vector_bytes
 from .llvm.openmp import openmp_symbols
 from .llvm.signature import Signature, signature_of, written_buffers
+from .llvm.unit import Unit
 from .target import Target
 
 _ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
@@ -35,9 +39,29 @@ class Kernel:
     signature: Signature
     written: frozenset[int]
     code: MachineCode
-    unoptimised: str
-    places: tuple[codes.Place, ...]
+    target: Target
+    emit: Callable[[], Unit]
     run: object
+
+    @cached_property
+    def unit(self) -> Unit:
+        """The LLVM module and the places that can fail; generated anew if the machine code came
+        from the cache."""
+        return self.emit()
+
+    @property
+    def places(self) -> tuple[codes.Place, ...]:
+        return tuple(self.unit.places)
+
+    @property
+    def unoptimised(self) -> str:
+        """The LLVM IR as it was generated."""
+        return str(self.unit.module)
+
+    @cached_property
+    def listing(self) -> tuple[str, str]:
+        """The LLVM IR after optimisation, and the assembly."""
+        return listing(self.unoptimised, self.target.cpu)
 
     def error(self, code: int, record) -> UnityLabError:
         """What the record says as an error."""
@@ -81,8 +105,7 @@ def compile_kernel(mod: IRModule, name: str, target: Target, checked: bool) -> K
 def _renamed(kernel: Kernel, name: str, func: PrimFunc) -> Kernel:
     if kernel.name == name and kernel.func is func:
         return kernel
-    return Kernel(name, kernel.func, kernel.signature, kernel.written, kernel.code,
-                  kernel.unoptimised, kernel.places, kernel.run)
+    return replace(kernel, name=name)
 
 
 def _anonymous(func: PrimFunc) -> PrimFunc:
@@ -112,13 +135,50 @@ def _family(mod: IRModule, name: str) -> Iterator[tuple[str, PrimFunc]]:
 
 def _compile(mod: IRModule, name: str, target: Target, checked: bool, names: set[str]) -> Kernel:
     func = mod[name]
-    part = lower(IRModule(FrozenDict({n: mod[n] for n in mod if n in names})))
+    part = IRModule(FrozenDict({n: mod[n] for n in mod if n in names}))
     entry = f"{readable(name)}.entry"  # no name of the C library, whatever the program is called
     parallel = target.threads > 1 and bool(openmp_symbols())
+    options = {"checked": checked, "threads": target.threads, "parallel_runtime": parallel,
+               "vector_bytes": vector_bytes()}
+    unit: list[Unit] = []  # the emitted one, if there is one already
+
+    def emitted() -> Unit:
+        if not unit:
+            unit.append(_emit(part, name, entry, options))
+        return unit[0]
+    place = object_cache.key(_content(part), name, str(options), fingerprint(target.cpu))
+    code = _from_cache(place, entry)
+    if code is None:
+        code = compile_ir(str(emitted().module), entry, target.cpu)
+        object_cache.write(place, code.object_code)
+    return Kernel(name, func, signature_of(func), written_buffers(func), code, target, emitted,
+                  _ENTRY(code.address))
+
+
+def _from_cache(place: str, entry: str) -> MachineCode | None:
+    body = object_cache.read(place)
     try:
-        unit = emit_unit(part, name, entry, checked=checked, threads=target.threads,
-                         parallel_runtime=parallel, vector_bytes=vector_bytes())
-        text = str(unit.module)
+        return load(body, entry) if body is not None else None
+    except BuildError:
+        return None
+
+
+_SPAN = re.compile(r',?"span":\{"span":\[[-\d,]*\]\}')
+
+
+def _content(part: IRModule) -> str:
+    """The functions as text without the places that they were written in."""
+    return "\n".join(f"{n}: {_without_spans(f.to_json())}" for n, f in part.items())
+
+
+def _without_spans(text: str) -> str:
+    return _SPAN.sub("", text.partition('"arrays"')[2])
+
+
+def _emit(part: IRModule, name: str, entry: str, options: dict) -> Unit:
+    func = part[name]
+    try:
+        return emit_unit(lower(part), name, entry, **options)
     except UnityLabError:
         raise
     except RecursionError as e:
@@ -126,6 +186,3 @@ def _compile(mod: IRModule, name: str, target: Target, checked: bool, names: set
     except Exception as e:
         raise BuildError(f"{name}: code generation failed: {type(e).__name__}: {e}",
                          span=func.span) from e
-    code = compile_ir(text, entry, target.cpu)
-    return Kernel(name, func, signature_of(func), written_buffers(func), code, text,
-                  tuple(unit.places), _ENTRY(code.address))

@@ -14,12 +14,11 @@ from .openmp import openmp_symbols
 
 @dataclass(frozen=True)
 class MachineCode:
-    """A loaded unit: its optimised IR, assembly, object code, and the address of the entry.
+    """A loaded unit: its object code and the address of the entry.
 
     `tracker` keeps the code in memory."""
 
-    llvm_ir: str
-    assembly: str
+    object_code: bytes
     address: int
     tracker: object
 
@@ -59,6 +58,24 @@ _numbers = itertools.count()
 def compile_ir(text: str, entry: str, cpu: str = "") -> MachineCode:
     """Verifies, optimises and loads a module. Raises BuildError where LLVM complains."""
     tm = machine(cpu)
+    return load(tm.emit_object(_optimised(text, tm)), entry)
+
+
+def listing(text: str, cpu: str = "") -> tuple[str, str]:
+    """The IR after optimisation, and the assembly."""
+    tm = machine(cpu)
+    module = _optimised(text, tm)
+    return str(module), tm.emit_assembly(module)
+
+
+def fingerprint(cpu: str = "") -> str:
+    """What machine code depends on besides the program."""
+    tm = machine(cpu)
+    features = llvm.get_host_cpu_features().flatten() if not cpu else ""
+    return f"{tm.triple} {cpu or llvm.get_host_cpu_name()} {features} {llvm.llvm_version_info}"
+
+
+def _optimised(text: str, tm: llvm.TargetMachine) -> llvm.ModuleRef:
     try:
         module = llvm.parse_assembly(text)
         module.triple, module.data_layout = tm.triple, str(tm.target_data)
@@ -67,10 +84,7 @@ def compile_ir(text: str, entry: str, cpu: str = "") -> MachineCode:
         raise BuildError(f"the generated LLVM code is not valid: {e}",
                          hint="this is a mistake of the code generator, please report it") from e
     optimise(module, tm)
-    try:
-        return _load(module, tm, entry)
-    except RuntimeError as e:
-        raise BuildError(f"the machine code cannot be loaded: {e}") from e
+    return module
 
 
 def optimise(module: llvm.ModuleRef, tm: llvm.TargetMachine) -> None:
@@ -82,13 +96,15 @@ def optimise(module: llvm.ModuleRef, tm: llvm.TargetMachine) -> None:
     builder.getModulePassManager().run(module, builder)
 
 
-def _load(module: llvm.ModuleRef, tm: llvm.TargetMachine, entry: str) -> MachineCode:
-    llvm_ir = str(module)
-    assembly = tm.emit_assembly(module)
-    library = llvm.JITLibraryBuilder().add_object_img(tm.emit_object(module))
+def load(object_code: bytes, entry: str) -> MachineCode:
+    """Object code as something to call. Raises BuildError if it does not link."""
+    library = llvm.JITLibraryBuilder().add_object_img(object_code)
     library.add_current_process().export_symbol(entry)
     for name, address in openmp_symbols().items():
-        if name in llvm_ir:
+        if name.encode() in object_code:
             library.import_symbol(name, address)
-    tracker = library.link(_jit(), f"unit{next(_numbers)}")
-    return MachineCode(llvm_ir, assembly, tracker[entry], tracker)
+    try:
+        tracker = library.link(_jit(), f"unit{next(_numbers)}")
+    except RuntimeError as e:
+        raise BuildError(f"the machine code cannot be loaded: {e}") from e
+    return MachineCode(object_code, tracker[entry], tracker)
