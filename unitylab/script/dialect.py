@@ -14,13 +14,14 @@ class Dialect:
     block_attr: str
     alloc_block_buffer: str
     out_info: str
+    call_info: str
     object_info: str
     tir_module: str
     modern: bool
 
 
-UNITY = Dialect("unity", "T.block", "T.block_attr", "T.alloc_buffer", "out_sinfo", "R.Object",
+UNITY = Dialect("unity", "T.block", "T.block_attr", "T.alloc_buffer", "out_sinfo", "sinfo_args", "R.Object",
                 "tir", False)
-TVM = Dialect("tvm", "T.sblock", "T.sblock_attr", "T.sblock_alloc_buffer", "out_ty", "R.Any",
+TVM = Dialect("tvm", "T.sblock", "T.sblock_attr", "T.sblock_alloc_buffer", "out_ty", "ty_args", "R.Any",
               "tirx", True)
 DIALECTS = {d.name: d for d in (UNITY, TVM)}

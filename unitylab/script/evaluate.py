@@ -31,10 +31,10 @@ _BINARY = {ast.Add: prim.add, ast.Sub: prim.sub, ast.Mult: prim.mul, ast.Div: pr
            ast.RShift: lambda a, b: prim.bitwise("shift_right", a, b)}
 _PYTHON = {ast.Add: lambda a, b: a + b, ast.Sub: lambda a, b: a - b, ast.Mult: lambda a, b: a * b,
            ast.FloorDiv: lambda a, b: a // b, ast.Mod: lambda a, b: a % b,
-           ast.Div: lambda a, b: a / b, ast.LShift: lambda a, b: a << min(b, 128),
+           ast.Div: lambda a, b: a / b, ast.LShift: lambda a, b: a << _exponent(b),
            ast.RShift: lambda a, b: a >> b, ast.BitAnd: lambda a, b: a & b,
            ast.BitOr: lambda a, b: a | b, ast.BitXor: lambda a, b: a ^ b,
-           ast.Pow: lambda a, b: a ** min(b, 128)}
+           ast.Pow: lambda a, b: a ** _exponent(b)}
 _COMPARE = {ast.Eq: prim.EQ, ast.NotEq: prim.NE, ast.Lt: prim.LT, ast.LtE: prim.LE,
             ast.Gt: prim.GT, ast.GtE: prim.GE}
 _PY_COMPARE = {ast.Eq: lambda a, b: a == b, ast.NotEq: lambda a, b: a != b,
@@ -47,6 +47,13 @@ _GRAPH = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "d
 _VALUES = (bool, int, float, str, bytes, type(None), tuple, list, dict, np.ndarray, np.generic,
            Node, Op, IRModule)
 MAX_DEPTH = 120
+
+
+def _exponent(b):
+    """A shift or power of literals; more than this would not fit in 64 bits."""
+    if b > 64:
+        raise ParseError(f"{b} is too much for a shift or power of literals", hint="at most 64")
+    return b
 
 
 class ModuleRef:
@@ -177,7 +184,10 @@ class Evaluator:
         if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and kind is ast.Add:
             return a + b
         if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-            return _PYTHON[kind](a, b)
+            value = _PYTHON[kind](a, b)
+            if isinstance(value, complex) or isinstance(value, int) and abs(value) >= 2**64:
+                raise self.source.error(n, "the value of this does not fit in 64 bits")
+            return value
         raise self.source.error(n, f"{_kind(a)} and {_kind(b)} cannot be combined like this")
 
     def scalar(self, n: ast.expr, value):
@@ -210,6 +220,7 @@ class Evaluator:
 
     def eval_BoolOp(self, n: ast.BoolOp):
         values = [self.eval(v) for v in n.values]
+        values = [v.value() if isinstance(v, Region) else v for v in values]
         if not any(isinstance(v, prim.PrimExpr) for v in values):
             return all(values) if isinstance(n.op, ast.And) else any(values)
         kind = prim.And if isinstance(n.op, ast.And) else prim.Or
@@ -261,6 +272,8 @@ class Evaluator:
         if isinstance(base, T.Namespace):
             return self.wrap(f"T.axis.{n.attr}", getattr(base, n.attr))
         if isinstance(base, ModuleRef):
+            if n.attr.startswith("__"):
+                raise self.source.error(n, f"a module has no function {n.attr!r}")
             if base.functions is not None and n.attr not in base.functions:
                 raise self.source.error(n, f"the module has no function {n.attr!r}",
                                         _near(n.attr, base.functions, ""))

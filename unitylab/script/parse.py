@@ -71,6 +71,8 @@ class Reader:
     def decorator(self, n) -> tuple[str, dict]:
         """The name of the decorator (T.prim_func, ...) and its options."""
         evaluator = self.parser(Evaluator)
+        if len(n.decorator_list) > 1:
+            raise self.source.error(n.decorator_list[1], "one decorator says what a function is")
         for d in n.decorator_list:
             call = d if isinstance(d, ast.Call) else None
             f = call.func if call else d

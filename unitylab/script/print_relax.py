@@ -293,7 +293,7 @@ class Printer(TirPrinter):
             args = [f'"{n.op.name}"', *map(self.expr, n.args)]
             args += [f"{k}={self.value(v)}" for k, v in n.attrs.items()]
             if infos:
-                args.append(f"sinfo_args=({', '.join(infos)},)")
+                args.append(f"{self.dialect.call_info}=({', '.join(infos)},)")
             return f"R.call_packed({', '.join(args)})"
         return f"{self.expr(n.op)}({self.exprs(n.args)})"
 
@@ -309,7 +309,7 @@ class Printer(TirPrinter):
             if p.kind == "attr" and p.name in n.attrs:
                 args.append(f"{p.name}={self.attr_value(n.attrs[p.name])}")
         if infos:
-            args.append(f"sinfo_args=({', '.join(infos)},)")
+            args.append(f"{self.dialect.call_info}=({', '.join(infos)},)")
         return f"R.{op.short}({', '.join(args)})"
 
     def attr_value(self, v) -> str:

@@ -21,12 +21,27 @@ class TirPrinter(PrimPrinter):
     def __init__(self, dialect):
         super().__init__(dialect)
         self.loops: dict[int, tir.For] = {}
+        self.grids: set[int] = set()  # loop variables that T.grid defines
+        self.in_body = False
+        self.free: list[prim.Var | tir.Buffer] = []  # used in the function, defined nowhere
         self.func: tir.PrimFunc | None = None
         self.owners: dict[int, tir.Buffer] | None = None
 
     # --- functions --------------------------------------------------------------------------
 
     def prim_func(self, func: tir.PrimFunc, name: str) -> None:
+        """What a function uses without a definition is declared at its top: this is known only
+        when all of it was printed, so such a function is printed again."""
+        lines, spans = len(self.out.lines), len(self.out.spans)
+        declared: list[prim.Var | tir.Buffer] = []
+        self.free = []
+        self.one_prim_func(func, name, declared)
+        if self.free:
+            declared = self.free
+            del self.out.lines[lines:], self.out.spans[spans:]
+            self.one_prim_func(func, name, declared)
+
+    def one_prim_func(self, func: tir.PrimFunc, name: str, declared: list) -> None:
         self.names, self.taken, self.loops = {}, {"T", "I", "R", name}, {}
         attrs = dict(func.attrs)
         private = "global_symbol" not in attrs
@@ -41,11 +56,14 @@ class TirPrinter(PrimPrinter):
             ret = f" -> T.{func.ret_type}" if func.ret_type != "void" else ""
             with self.out.block(f"def {name}({', '.join(params)}){ret}:"):
                 self.symbols(func)
+                self.undefined(declared)
                 if attrs:
                     self.out.line(f"T.func_attr({self.attrs(attrs)})")
                 for b in matched:
                     self.match_buffer(b)
+                self.in_body = True
                 self.body(func)
+                self.in_body = False
 
     def attrs(self, attrs: dict) -> str:
         rename = (lambda k: k.replace("tir.", "tirx.")) if self.dialect.modern else (lambda k: k)
@@ -111,9 +129,32 @@ class TirPrinter(PrimPrinter):
                     found[v] = None
         self.declare(list(found))
 
+    def undefined(self, declared: list[prim.Var | tir.Buffer]) -> None:
+        """Names for what is defined nowhere; the verifier complains of it, the printer shows it."""
+        for n in declared:
+            if not isinstance(n, prim.Var) or self.known(n):
+                continue
+            if n.pointer is not None:
+                kind = f'T.handle("{n.pointer.dtype}", "{n.pointer.scope}")'
+            else:
+                kind = f"T.{n.dtype}()"
+            self.out.line(f"{self.define(n)} = {kind}")
+        for n in declared:
+            if isinstance(n, tir.Buffer) and not self.known(n):
+                fields = self.buffer_fields(n)
+                self.out.line(f"{self.define(n)} = T.Buffer({fields})")
+
+    def name_of(self, n) -> str:
+        name = self.names.get(id(n))
+        if name is None:
+            if self.in_body:
+                self.free.append(n)
+            name = self.define(n)
+        return name
+
     def declare(self, variables: list[prim.Var]) -> None:
         if variables:
-            names = ", ".join(self.name_of(v) for v in variables)
+            names = ", ".join(self.names.get(id(v)) or self.define(v) for v in variables)
             types = ", ".join(f"T.{v.dtype}()" for v in variables)
             self.out.line(f"{names} = {types}")
 
@@ -261,6 +302,7 @@ class TirPrinter(PrimPrinter):
 
     def grid(self, nest: list[tir.For]) -> str:
         extents = self.exprs([f.extent for f in nest])
+        self.grids |= {id(f.loop_var) for f in nest}
         return f"for {', '.join(self.define(f.loop_var) for f in nest)} in T.grid({extents}):"
 
     def loop_head(self, n: tir.For) -> str:
@@ -327,6 +369,9 @@ class TirPrinter(PrimPrinter):
 
     def remaps(self, it: tir.IterVar, value) -> bool:
         loop = self.loops.get(id(value))
+        if loop is not None and self.dialect.modern and id(value) not in self.grids \
+                and it.var.dtype != "int32":
+            return False  # the domain that TVM remaps from `range` starts at an int32 zero
         return loop is not None and it.kind in _LETTER and it.var.dtype == value.dtype \
             and structural_equal(it.dom.min, loop.min) \
             and structural_equal(it.dom.extent, loop.extent)

@@ -201,8 +201,13 @@ def Broadcast(value, lanes):  # noqa: N802
     return prim.Broadcast(literal(value), _lanes(lanes))
 
 
+MAX_LANES = 65_535  # as many as a dtype of Apache TVM can count
+
+
 def _lanes(lanes):
     value = prim.as_int(lanes)
+    if value is not None and not 1 <= value <= MAX_LANES:
+        raise ParseError(f"a vector has 1 to {MAX_LANES} lanes, not {value}")
     return lanes if value is None else value
 
 
@@ -387,7 +392,7 @@ BufferLoad = tir.BufferLoad
 NAMES = {n: v for n, v in list(globals().items()) if not n.startswith("_") and n not in
          ("annotations", "dataclass", "field", "prim", "tir", "dtype", "DataType", "VOID",
           "ParseError", "INTRINSICS", "SAME", "FIRST", "LAST", "SPELLINGS", "freeze", "literal", "NAMES", "DIRECTIVES", "BufferSpec",
-          "ScalarType", "HandleType", "LetType", "Namespace")}
+          "ScalarType", "HandleType", "LetType", "Namespace", "MAX_LANES")}
 
 
 def prim_func(func=None, **options):
