@@ -306,7 +306,8 @@ class TirParser(Evaluator):
     def stmt_AugAssign(self, n: ast.AugAssign) -> None:
         if not isinstance(n.target, ast.Subscript):
             raise self.source.error(n, "only elements of buffers can be updated in place")
-        load = ast.copy_location(ast.Subscript(n.target.value, n.target.slice, ast.Load()), n.target)
+        load = ast.copy_location(ast.Subscript(n.target.value, n.target.slice, ast.Load()),
+                                 n.target)
         self.store(n, n.target, self.eval(ast.copy_location(ast.BinOp(load, n.op, n.value), n)))
 
     def store(self, n: ast.stmt, target: ast.Subscript, value) -> None:

@@ -78,7 +78,8 @@ class BufferSpec:
 class _BufferType:
     """`T.Buffer((n, 4), "float32")`; `T.Buffer[(n, 4), "float32"]` is the older spelling."""
 
-    def __call__(self, shape, dtype="float32", data=None, strides=(), elem_offset=None,  # noqa: A002
+    def __call__(self, shape, dtype="float32", data=None,  # noqa: A002
+                 strides=(), elem_offset=None,
                  scope="global", align=-1, offset_factor=0, buffer_type="", axis_separators=(),
                  **_):
         return BufferSpec(_tuple(shape), dtype, "type", None, data, _tuple(strides), elem_offset,
