@@ -20,8 +20,8 @@ class Dialect:
     modern: bool
 
 
-UNITY = Dialect("unity", "T.block", "T.block_attr", "T.alloc_buffer", "out_sinfo", "sinfo_args", "R.Object",
-                "tir", False)
-TVM = Dialect("tvm", "T.sblock", "T.sblock_attr", "T.sblock_alloc_buffer", "out_ty", "ty_args", "R.Any",
-              "tirx", True)
+UNITY = Dialect("unity", "T.block", "T.block_attr", "T.alloc_buffer", "out_sinfo", "sinfo_args",
+                "R.Object", "tir", False)
+TVM = Dialect("tvm", "T.sblock", "T.sblock_attr", "T.sblock_alloc_buffer", "out_ty", "ty_args",
+              "R.Any", "tirx", True)
 DIALECTS = {d.name: d for d in (UNITY, TVM)}

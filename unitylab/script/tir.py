@@ -108,7 +108,8 @@ def Var(name, to="int32"):  # noqa: N802
     return prim.Var(name, dtype(to))
 
 
-def match_buffer(source, shape, dtype="float32", data=None, strides=(), elem_offset=None,  # noqa: A002
+def match_buffer(source, shape, dtype="float32", data=None,  # noqa: A002
+                 strides=(), elem_offset=None,
                  scope="global", align=-1, offset_factor=0, buffer_type="default",
                  axis_separators=(), **_):
     """Names the buffer behind a handle parameter, or a view of a region inside a block."""
@@ -392,7 +393,8 @@ for _name in DIRECTIVES:
 BufferLoad = tir.BufferLoad
 NAMES = {n: v for n, v in list(globals().items()) if not n.startswith("_") and n not in
          ("annotations", "dataclass", "field", "prim", "tir", "dtype", "DataType", "VOID",
-          "ParseError", "INTRINSICS", "SAME", "FIRST", "LAST", "SPELLINGS", "freeze", "literal", "NAMES", "DIRECTIVES", "BufferSpec",
+          "ParseError", "INTRINSICS", "SAME", "FIRST", "LAST", "SPELLINGS", "freeze", "literal", "NAMES",
+          "DIRECTIVES", "BufferSpec",
           "ScalarType", "HandleType", "LetType", "Namespace", "MAX_LANES")}
 
 
