@@ -3,7 +3,8 @@
 `default_schedule(func)` runs the rules of `table.py`, one file per pattern:
 
     inline        elementwise blocks are computed where they are read, unless that repeats work
-    register_tile reductions with a contiguous output (matmul, convolution, column sums): rows
+    matmul        contractions: packing, cache blocks, a register tile, fused epilogue
+    register_tile other reductions with a contiguous output (column sums): rows
                   unrolled, columns as vectors, the reduction between; elementwise consumers follow
     elementwise   vectors along the innermost dimension; producers of the same rows (softmax,
                   norms) move into the row loop: one pass over memory

@@ -10,6 +10,7 @@ from ..patterns import is_reduction
 from ..tail import split_rows
 from .elementwise import rows
 from .inline import inline
+from .matmul import matmul
 from .reduction import column_reduction, row_reduction
 from .register_tile import register_tile
 from .scheduling import Scheduling
@@ -21,7 +22,7 @@ from .threads import parallelize
 Rule = Callable[[Scheduling, BlockRV], bool]
 
 WHOLE: tuple[Callable[[Scheduling], bool], ...] = ()  # a function that is one pattern as a whole
-REDUCTIONS: tuple[Rule, ...] = (column_reduction, register_tile)  # in program order
+REDUCTIONS: tuple[Rule, ...] = (matmul, column_reduction, register_tile)  # in program order
 OUTPUTS: tuple[Rule, ...] = (rows,)                   # last block first: it gathers its producers
 
 LEFT: tuple[Rule, ...] = (row_reduction,)             # reductions that nothing gathered
@@ -44,9 +45,11 @@ def default_schedule(func: PrimFunc, target: TargetInfo = TargetInfo()) -> PrimF
 def _by_block(s: Scheduling) -> None:
     done = set()
     for name in s.names():
+        if name in s.placed:
+            continue
         block = s.sch.get_block(name)
-        if name not in s.placed and is_reduction(s.sch.get(block)) and \
-                any(rule(s, block) for rule in REDUCTIONS):
+        if is_reduction(s.sch.get(block)) and any(rule(s, block) for rule in REDUCTIONS) and \
+                name not in s.placed:
             done.update((name, s.sch.get(block).name))
     for name in reversed(s.names()):
         if name not in s.placed:

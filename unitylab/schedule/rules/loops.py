@@ -1,0 +1,47 @@
+"""Small constructors for nests that rules write out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...ir.dtypes import INT64
+from ...ir.prim import PrimExpr, Var, as_int, literal
+from ...ir.tir import PARALLEL, SERIAL, UNROLLED, VECTORIZED, For, Stmt, seq
+
+Body = Callable[[PrimExpr], Stmt]
+
+
+def loop(name: str, extent, body: Body, kind: str = SERIAL, dtype: str = INT64) -> Stmt:
+    """`for name in range(extent): body(name)`; a single iteration needs no loop."""
+    if as_int(extent) == 1:
+        return body(literal(0, dtype))
+    var = Var(name, dtype)
+    return For(var, literal(0, dtype), literal(extent, dtype), kind, body(var))
+
+
+def unrolled(name: str, extent, body: Body, dtype: str = INT64) -> Stmt:
+    return loop(name, extent, body, UNROLLED, dtype)
+
+
+def parallel(name: str, extent, body: Body, dtype: str = INT64) -> Stmt:
+    return loop(name, extent, body, PARALLEL, dtype)
+
+
+def vectors(name: str, width: int, lanes: int, body: Body, dtype: str = INT64) -> Stmt:
+    """`body` for `width` neighbours: whole vectors unrolled, then a shorter one."""
+    whole, rest = divmod(width, lanes)
+    parts: list[Stmt] = []
+    if whole:
+        parts.append(unrolled(f"{name}_v", whole, lambda v: loop(
+            name, lanes, lambda j: body(v * lanes + j), VECTORIZED, dtype), dtype))
+    if rest:
+        parts.append(loop(name, rest, lambda j: body(j + whole * lanes), VECTORIZED, dtype))
+    return seq(*parts)
+
+
+def nested(names, extents, body: Callable[[list], Stmt], dtype: str = INT64) -> Stmt:
+    """Serial loops, the first outermost; `body` gets their variables."""
+    if not names:
+        return body([])
+    return loop(names[0], extents[0], lambda v: nested(
+        names[1:], extents[1:], lambda rest: body([v, *rest]), dtype), dtype=dtype)
