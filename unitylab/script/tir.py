@@ -393,7 +393,8 @@ for _name in DIRECTIVES:
 BufferLoad = tir.BufferLoad
 NAMES = {n: v for n, v in list(globals().items()) if not n.startswith("_") and n not in
          ("annotations", "dataclass", "field", "prim", "tir", "dtype", "DataType", "VOID",
-          "ParseError", "INTRINSICS", "SAME", "FIRST", "LAST", "SPELLINGS", "freeze", "literal", "NAMES",
+          "ParseError", "INTRINSICS", "SAME", "FIRST", "LAST", "SPELLINGS", "freeze",
+          "literal", "NAMES",
           "DIRECTIVES", "BufferSpec",
           "ScalarType", "HandleType", "LetType", "Namespace", "MAX_LANES")}
 
