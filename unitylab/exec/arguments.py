@@ -50,15 +50,16 @@ def _address(array: np.ndarray) -> int:
 
 def _fast_address(array: np.ndarray) -> int:
     """The data pointer, which CPython's NumPy keeps right behind the object's head."""
-    return _WORD(id(array) + _HEAD).value
+    return _MEMORY[(id(array) + _HEAD) >> 3]
 
 
-_WORD, _HEAD = ctypes.c_ssize_t.from_address, object.__basicsize__
+_MEMORY, _HEAD = (ctypes.c_int64 * 2**59).from_address(0), object.__basicsize__
 
 
 def _layout_is_known() -> bool:
     """Whether the short way gives what NumPy itself says."""
-    if sys.implementation.name != "cpython" or not hasattr(sys, "getrefcount"):
+    if sys.implementation.name != "cpython" or not hasattr(sys, "getrefcount") or \
+            ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
     probes = [np.zeros(3), np.zeros((2, 5), "int8")[:, 1:], np.zeros(0)]
     return all(_fast_address(p) == _address(p) for p in probes)
@@ -88,6 +89,41 @@ def scalar_bits(value, t: DataType, what: str) -> int:
     return struct.unpack("<q", raw.ljust(8, b"\0"))[0]
 
 
+def layouts(args: Sequence) -> tuple | None:
+    """What checks of arrays look at; None if one argument is no plain NumPy array."""
+    for a in args:
+        if type(a) is not np.ndarray:
+            return None
+    return tuple([(a.shape, a.strides, a.dtype, a.flags.num) for a in args])
+
+
+class Accepted:
+    """Words for arguments of layouts that were checked before: only the addresses are new."""
+
+    def __init__(self, sizes: list[int], nbytes: list[int], apart: list[tuple[int, int]]):
+        self.sizes = sizes
+        self.apart = [(k, j, nbytes[k], nbytes[j]) for k, j in apart if nbytes[k] and nbytes[j]]
+        self.idle: list[tuple] = []
+
+    def take(self, args: Sequence):
+        """(words, record, address of the words), or None if an output shares memory."""
+        try:
+            prepared = self.idle.pop()
+        except IndexError:  # none yet, or all are in use by other threads
+            record = (ctypes.c_int64 * 8)()
+            words = (ctypes.c_int64 * (len(args) + len(self.sizes) + 1))(
+                *[0] * len(args), *self.sizes, ctypes.addressof(record))
+            prepared = words, record, ctypes.addressof(words)
+        words = prepared[0]
+        for place, a in enumerate(args):
+            words[place] = address(a)
+        for k, j, size, other in self.apart:
+            distance = words[j] - words[k]
+            if -other < distance < size:
+                return None
+        return prepared
+
+
 class Binder:
     """Checks the arguments of one kernel and puts them into words."""
 
@@ -96,30 +132,22 @@ class Binder:
         self.count = kernel.signature.words
         self.first_size = len(kernel.signature.params)
         self.only_tensors = all(isinstance(p, Buffer) for p in kernel.signature.params)
-        self.seen: dict[tuple, list[int]] = {}
-
-    def bind_known(self, name: str, args: Sequence):
-        """Like `bind`, for arrays of shapes, dtypes and layouts that it has accepted before; None
-        for all others."""
-        try:
-            sizes = self.seen.get(tuple([(a.shape, a.strides, a.dtype, a.flags.num)
-                                         for a in args]))
-        except AttributeError:
-            return None
-        if sizes is None or not all(type(a) is np.ndarray for a in args):
-            return None
-        record = (ctypes.c_int64 * 8)()
-        places = [address(a) for a in args]
-        words = (ctypes.c_int64 * self.count)(*places, *sizes, ctypes.addressof(record))
-        self._no_overlap(name, args, places)
-        return words, record, args
+        params = kernel.signature.params
+        # (written, other) parameters that must not share memory
+        self.apart = [(k, j) for k in sorted(kernel.written) for j, p in enumerate(params)
+                      if isinstance(p, Buffer) and j != k and p.data is not params[k].data
+                      and (j not in kernel.written or j > k)]
+        self.seen: dict[tuple, Accepted] = {}  # by layouts of arguments that were accepted before
 
     def _remember(self, args: Sequence, arrays: list, words) -> None:
         if self.only_tensors and all(a is b for a, b in zip(args, arrays)):
+            key = layouts(arrays)
+            if key is None:
+                return
             if len(self.seen) > 64:
                 self.seen.clear()
-            key = tuple([(a.shape, a.strides, a.dtype, a.flags.num) for a in arrays])
-            self.seen[key] = list(words[self.first_size:self.count - 1])
+            sizes = list(words[self.first_size:self.count - 1])
+            self.seen[key] = Accepted(sizes, [a.nbytes for a in arrays], self.apart)
 
     def bind(self, name: str, args: Sequence, exclusive: bool = True):
         """(words, record, what must stay alive). Raises RuntimeCallError.

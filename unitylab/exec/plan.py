@@ -8,6 +8,7 @@ from time import perf_counter
 
 from ..ir.errors import RuntimeCallError
 from .activation import Activation, Internal
+from .arguments import layouts
 
 Evaluate = Callable[[Activation], object]
 KEEP = 4  # finished activations that are kept, a combination of sizes
@@ -42,6 +43,7 @@ class Plan:
     clear: tuple[int, ...] = ()
     captured: tuple[int, ...] = ()
     idle: dict[tuple, list[Activation]] = field(default_factory=dict)
+    accepted: dict[tuple, tuple] = field(default_factory=dict)  # sizes, by layouts of arguments
 
     def __call__(self, *args):
         """Runs the function. Raises RuntimeCallError for arguments that do not fit."""
@@ -75,6 +77,24 @@ class Plan:
         if len(args) != len(self.params):
             raise RuntimeCallError(f"{self.name} takes {len(self.params)} arguments "
                                    f"({', '.join(self.params)}), {len(args)} given")
+        key = layouts(args) if not captured else None
+        sizes = self.accepted.get(key) if key is not None else None
+        values = args
+        if sizes is None:
+            sizes, values = self._check(args, captured)
+            if key is not None and all(v is a for v, a in zip(values, args)):
+                if len(self.accepted) > 64:
+                    self.accepted.clear()
+                self.accepted[key] = sizes
+        act = self._take(sizes)
+        for slot, value in zip(self.param_slots, values):
+            act.slots[slot] = value
+        for slot, value in zip(self.captured, captured):
+            act.slots[slot] = value
+        return act
+
+    def _check(self, args, captured: Sequence) -> tuple[tuple, list]:
+        """(the sizes, the arguments as arrays). Raises RuntimeCallError."""
         probe = Activation(0, 0, [], self.sizes)
         if captured:
             probe.slots = [None] * self.slots
@@ -88,12 +108,7 @@ class Plan:
             value = check(probe, a, f"{self.name}: argument {name!r}")
             probe.slots[slot] = value
             values.append(value)
-        act = self._take(tuple(probe.sizes))
-        for slot, value in zip(self.param_slots, values):
-            act.slots[slot] = value
-        for slot, value in zip(self.captured, captured):
-            act.slots[slot] = value
-        return act
+        return tuple(probe.sizes), values
 
     def _take(self, sizes: tuple) -> Activation:
         waiting = self.idle.get(sizes)
@@ -118,5 +133,3 @@ class Plan:
         if len(waiting) < KEEP:
             waiting.append(act)
         return result
-
-
