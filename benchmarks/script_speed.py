@@ -2,8 +2,8 @@
 
     python benchmarks/script_speed.py tvm_open.jsonl
 
-Parsing, verifying and printing: the scripts of the corpus that hold only tensor programs, as we print
-them; the best of three passes over all, in lines a second. Hashing: a graph of 300 bindings.
+Parsing, verifying and printing: the scripts of the corpus that hold only tensor programs, as we
+print them; the best of three passes over all, in lines a second. Hashing: a graph of 300 bindings.
 """
 
 from __future__ import annotations
