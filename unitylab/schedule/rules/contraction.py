@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...ir import prim
-from ...ir.prim import PrimExpr, Var, as_int
+from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.structural import structural_equal
 from ...ir.tir import REDUCE, SPATIAL, Block, Buffer, BufferLoad, BufferStore, IterVar
 from ...ir.visitor import collect, free_vars, substitute
@@ -67,7 +67,7 @@ def contraction(s: Scheduling, handle: BlockRV) -> Contraction | None:
         return None
     last = block.body.indices[-1] if block.body.indices else None
     column = next((it for it in spatial if it.var is last), None)
-    if column is None or len(set(map(id, block.body.indices))) != len(spatial):
+    if column is None or not _each_once(block, spatial):
         return None
     a, b = product
     if column.var in free_vars(a):
@@ -81,6 +81,21 @@ def contraction(s: Scheduling, handle: BlockRV) -> Contraction | None:
                        done)
 
 
+def _each_once(block: Block, spatial: list[IterVar]) -> bool:
+    """Whether the output is indexed by each spatial variable once; unit ones may be missing."""
+    at = [i for i in block.body.indices if as_int(i) is None]
+    needed = [it.var for it in spatial if as_int(it.dom.extent) != 1 or it.var in at]
+    return len(at) == len(needed) and set(map(id, at)) == set(map(id, needed))
+
+
+def _same(x: PrimExpr, y: PrimExpr, block: Block) -> bool:
+    """Whether two indices are equal; a variable with one value may be written as 0."""
+    if structural_equal(x, y):
+        return True
+    unit = {it.var for it in block.iter_vars if as_int(it.dom.extent) == 1}
+    return all(i in unit or as_int(i) == 0 for i in (x, y))
+
+
 def _product(block: Block) -> tuple[PrimExpr, PrimExpr] | None:
     """The factors of what is added to the output."""
     body, init = block.body, block.init
@@ -90,7 +105,7 @@ def _product(block: Block) -> tuple[PrimExpr, PrimExpr] | None:
         return None
     own = body.value.a
     if not isinstance(own, BufferLoad) or own.buffer is not body.buffer or \
-            not all(structural_equal(x, y) for x, y in zip(own.indices, body.indices)):
+            not all(_same(x, y, block) for x, y in zip(own.indices, body.indices)):
         return None
     a, b = body.value.b.a, body.value.b.b
     if any(l.buffer is body.buffer for l in collect(body.value.b, BufferLoad)):
@@ -122,7 +137,8 @@ def _epilogue(s: Scheduling, handle: BlockRV, block: Block):
     if point is None or any(l.buffer is user.body.buffer
                             for l in collect(user.body.value, BufferLoad)):
         return plain
-    moved = dict(zip(point, block.body.indices))
+    moved = {v: i for v, i in zip(point, block.body.indices) if isinstance(v, Var)}
+    moved |= {it.var: literal(0, it.var.dtype) for it in user.iter_vars if it.var not in moved}
     swap = {l: own for l in loads}
     value = substitute(substitute(user.body.value, swap), moved)
     indices = tuple(substitute(i, moved) for i in user.body.indices)
@@ -133,15 +149,17 @@ def _is_local(s: Scheduling, block: Block) -> bool:
     return any(b is block.body.buffer for b in s.now.root.alloc_buffers)
 
 
-def _same_point(loads, user: Block) -> tuple[Var, ...] | None:
-    """The variables of `user` at which it reads the sum; None if it is not one point each."""
+def _same_point(loads, user: Block) -> tuple[PrimExpr, ...] | None:
+    """The variables of `user` (or 0 for one with one value) at which it reads the sum; None if
+    it is not one point each."""
     if not loads:
         return None
     point = loads[0].indices
-    if any(not all(x is y for x, y in zip(l.indices, point)) for l in loads):
+    if any(not all(structural_equal(x, y) for x, y in zip(l.indices, point)) for l in loads):
         return None
-    mine = [it.var for it in user.iter_vars]
-    if set(map(id, point)) != set(map(id, mine)) or len(point) != len(mine):
+    at = [i for i in point if as_int(i) != 0]
+    needed = [it.var for it in user.iter_vars if as_int(it.dom.extent) != 1 or it.var in at]
+    if set(map(id, at)) != set(map(id, needed)) or len(at) != len(needed):
         return None
     return point
 

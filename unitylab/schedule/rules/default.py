@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...ir.errors import ScheduleError
 from ...ir.tir import PrimFunc
 from ..handles import BlockRV
 from ..patterns import is_reduction
@@ -48,13 +49,24 @@ def _by_block(s: Scheduling) -> None:
         if name in s.placed:
             continue
         block = s.sch.get_block(name)
-        if is_reduction(s.sch.get(block)) and any(rule(s, block) for rule in REDUCTIONS) and \
-                name not in s.placed:
+        if not is_reduction(s.sch.get(block)):
+            continue
+        if any(_applied(rule, s, block) for rule in REDUCTIONS) and name not in s.placed:
             done.update((name, s.sch.get(block).name))
     for name in reversed(s.names()):
         if name not in s.placed:
             block = s.sch.get_block(name)
-            any(rule(s, block) for rule in OUTPUTS)
+            any(_applied(rule, s, block) for rule in OUTPUTS)
     for name in s.names():
         if name not in s.placed | done:
-            any(rule(s, s.sch.get_block(name)) for rule in LEFT)
+            any(_applied(rule, s, s.sch.get_block(name)) for rule in LEFT)
+
+
+def _applied(rule: Rule, s: Scheduling, block: BlockRV) -> bool:
+    """Whether a rule applied; one that a primitive refuses half-way leaves nothing behind."""
+    before = s.sch.copy(), list(s.tails), set(s.placed)
+    try:
+        return rule(s, block)
+    except ScheduleError:
+        s.sch, s.tails, s.placed = before
+        return False
