@@ -1,0 +1,199 @@
+"""Replays recorded schedules of TVM and counts how many give TVM's module and the same results.
+
+    python benchmarks/corpus_schedules.py --corpus tvm_open.jsonl [--only rfactor] [--show] [--diff]
+
+A line of the corpus with kind "schedule" holds the module before and after, and the trace as text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import re
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from unitylab.exec.build import build
+from unitylab.interp import interpret
+from unitylab.ir.errors import ScheduleError, UnityLabError
+from unitylab.ir.module import as_module
+from unitylab.ir.prim import Var, as_int
+from unitylab.ir.structural import structural_equal
+from unitylab.ir.tir import BlockRealize, PrimFunc
+from unitylab.ir.visitor import collect
+from unitylab.schedule import Schedule
+from unitylab.schedule.signature import PRIMITIVES
+from unitylab.schedule.trace_text import read_trace
+from unitylab.script import parse
+
+SIZE = 6  # what symbolic sizes are in a run
+INTERPRETED = 400_000  # instances of blocks up to which the interpreter runs a program
+
+
+def primitives_of(row: dict) -> list[str]:
+    return re.findall(r"sch\.(\w+)\(", row["trace"])
+
+
+def missing(row: dict) -> list[str]:
+    names = ["get_block" if n == "get_sblock" else n for n in primitives_of(row)]
+    return [n for n in dict.fromkeys(names) if n not in PRIMITIVES]
+
+
+def outcome(row: dict) -> tuple[str, str, Schedule | None]:
+    """(what happened, detail, the schedule)."""
+    try:
+        before = parse(row["before"])
+    except UnityLabError as e:
+        return "does not parse", str(e).splitlines()[0], None
+    absent = missing(row)
+    if absent:
+        return "primitive missing", ", ".join(absent), None
+    sch = Schedule(before)
+    try:
+        read_trace(row["trace"]).apply_to(sch)
+    except ScheduleError as e:
+        return "refused", str(e), sch
+    except Exception as e:  # a crash is a result here
+        return "CRASH", f"{type(e).__name__}: {e}", sch
+    try:
+        same = equal(sch.mod, as_module(parse(row["after"])))
+    except UnityLabError as e:
+        return "does not parse", str(e).splitlines()[0], sch
+    return ("equal" if same else "differs"), "", sch
+
+
+def equal(a, b) -> bool:
+    return structural_equal(a, b, map_free_vars=True)
+
+
+# --- results --------------------------------------------------------------------------------
+
+def results(row: dict, sch: Schedule) -> str:
+    """Runs every function before and after on the same random inputs."""
+    before = as_module(parse(row["before"]))
+    try:
+        for name, func in before.functions.items():
+            if isinstance(func, PrimFunc):
+                compare(before, sch.mod, name, layouts(sch, name))
+    except UnityLabError as e:
+        return f"not run: {type(e).__name__}: {str(e).splitlines()[0]}"
+    except AssertionError as e:
+        return "DIFFERENT RESULTS " + " ".join(str(e).split())[:200]
+    return "same results"
+
+
+def layouts(sch: Schedule, name: str) -> dict[int, list]:
+    """For each parameter that got another layout: its index maps, in order."""
+    return sch.relayouts(name) if hasattr(sch, "relayouts") else {}
+
+
+def compare(before, after, name: str, maps: dict) -> None:
+    old, new = before[name], after[name]
+    rng = np.random.default_rng(0)
+    sizes: dict[str, int] = {}
+    arrays = [argument(p, rng, sizes) for p in old.params]
+    moved = [relayout(a, maps[k], new.params[k]) if k in maps else np.copy(a)
+             for k, a in enumerate(arrays)]
+    run(before, name, arrays)
+    run(after, name, moved)
+    for k, (x, y) in enumerate(zip(arrays, moved)):
+        if isinstance(x, np.ndarray):
+            if k in maps:
+                x, y = valid(x, y, maps[k], new.params[k])
+            np.testing.assert_allclose(y, x, rtol=1e-4, atol=1e-5)
+
+
+def argument(p, rng, sizes: dict):
+    if isinstance(p, Var):
+        return sizes.setdefault(p.name, SIZE)
+    shape = [sizes.setdefault(d.name, SIZE) if isinstance(d, Var) else as_int(d) for d in p.shape]
+    kind = p.dtype.kind
+    if kind in ("int", "uint"):
+        return rng.integers(0, 8, shape).astype(p.dtype.numpy)
+    if kind == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    return rng.uniform(0.1, 1, shape).astype(p.dtype.numpy)
+
+
+def relayout(a: np.ndarray, maps: list, param) -> np.ndarray:
+    new = np.zeros([as_int(d) for d in param.shape], a.dtype)
+    for at in np.ndindex(a.shape):
+        new[moved_to(at, maps)] = a[at]
+    return new
+
+
+def moved_to(at: tuple[int, ...], maps: list) -> tuple[int, ...]:
+    for m in maps:
+        at = m.evaluate(at)
+    return at
+
+
+def valid(x, y, maps, param):
+    back = np.zeros_like(x)
+    for at in np.ndindex(x.shape):
+        back[at] = y[moved_to(at, maps)]
+    return x, back
+
+
+def work(func: PrimFunc) -> float:
+    total = 0
+    for r in collect(func, BlockRealize):
+        sizes = [as_int(it.dom.extent) or SIZE for it in r.block.iter_vars]
+        total += np.prod(sizes, dtype=float)
+    return total
+
+
+def run(mod, name: str, arrays: list) -> None:
+    if work(mod[name]) <= INTERPRETED:
+        interpret(mod)[name](*arrays)
+    else:
+        build(mod)[name](*arrays)
+
+
+# --- report ---------------------------------------------------------------------------------
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--only", default="", help="rows whose test or trace has this")
+    parser.add_argument("--show", action="store_true", help="list what is not equal")
+    parser.add_argument("--diff", action="store_true", help="print how modules differ")
+    parser.add_argument("--no-run", action="store_true", help="do not compare results")
+    args = parser.parse_args()
+    rows = [json.loads(line) for line in args.corpus.read_text().splitlines()]
+    rows = [r for r in rows if r["kind"] == "schedule"
+            and (args.only in r["test"] or args.only in r["trace"])]
+    outcomes, computed, left = Counter(), Counter(), []
+    for row in rows:
+        what, detail, sch = outcome(row)
+        outcomes[what] += 1
+        ran = ""
+        if what in ("equal", "differs") and not args.no_run:
+            start = time.perf_counter()
+            ran = results(row, sch)
+            computed[ran.split(":")[0].split(" (")[0][:17]] += 1
+            if time.perf_counter() - start > 5:
+                print("slow:", row["test"], f"{time.perf_counter() - start:.1f} s")
+        if what != "equal" or ran not in ("", "same results"):
+            left.append((what, ran, row, detail, sch))
+    for what, ran, row, detail, sch in sorted(left, key=lambda x: (x[0], x[2]["test"])):
+        if args.show or args.diff:
+            print(f"{what:18} {row['test']}  {detail} {ran}")
+        if args.diff and what == "differs":
+            diff(row, sch)
+    for counter in (outcomes, computed):
+        print(", ".join(f"{n} {k}" for k, n in counter.most_common()), f"of {counter.total()}")
+
+
+def diff(row: dict, sch: Schedule) -> None:
+    ours = sch.mod.script().splitlines()
+    theirs = as_module(parse(row["after"])).script().splitlines()
+    print("\n".join(difflib.unified_diff(theirs, ours, "TVM", "ours", lineterm="", n=2)))
+
+
+if __name__ == "__main__":
+    main()

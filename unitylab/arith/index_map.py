@@ -1,0 +1,91 @@
+"""`IndexMap`: where the elements of a buffer, or the points of a block, go in another layout."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..ir import prim
+from ..ir.prim import PrimExpr, Var, as_int, literal
+from ..ir.tir import Range
+from ..ir.visitor import fold_substitute
+from .analyzer import Analyzer
+from .iter_map import NotAffine, invert_affine
+
+
+@dataclass(frozen=True)
+class IndexMap:
+    """`inputs -> outputs`: a point with coordinates `inputs` has the coordinates `outputs`."""
+
+    inputs: tuple[Var, ...]
+    outputs: tuple[PrimExpr, ...]
+
+    @classmethod
+    def of(cls, f: Callable, ndim: int, dtype: str | Sequence[str] = "int32") -> IndexMap:
+        """The map that a Python function of `ndim` variables computes."""
+        names = _names(f, ndim)
+        dtypes = [dtype] * ndim if isinstance(dtype, str) else dtype
+        inputs = tuple(Var(n, t) for n, t in zip(names, dtypes))
+        found = f(*inputs)
+        found = found if isinstance(found, (tuple, list)) else (found,)
+        return cls(inputs, tuple(_flat(found)))
+
+    def __call__(self, indices: Sequence[PrimExpr]) -> tuple[PrimExpr, ...]:
+        """The new coordinates of a point, not simplified."""
+        at = dict(zip(self.inputs, indices))
+        return tuple(fold_substitute(o, at) for o in self.outputs)
+
+    def map_shape(self, shape: Sequence[PrimExpr], analyzer: Analyzer | None = None):
+        """The shape that holds all elements of a buffer of `shape`. Raises ValueError where an
+        output has no bounds."""
+        analyzer = analyzer or Analyzer()
+        with analyzer.scope():
+            found = []
+            for v, s in zip(self.inputs, shape):
+                analyzer.bind(v, Range(literal(0, v.dtype), prim.cast(s, v.dtype)))
+            for o in self.outputs:
+                found.append(_extent(o, self.inputs, shape, analyzer))
+        return tuple(found)
+
+    def inverse(self, ranges: Sequence[Range], analyzer: Analyzer | None = None) -> IndexMap:
+        """The map back. Raises NotAffine where `inputs` over `ranges` cannot be told from
+        `outputs`."""
+        outs = tuple(Var(f"i{k}", o.dtype) for k, o in enumerate(self.outputs))
+        domain = dict(zip(self.inputs, ranges))
+        found = invert_affine(self.outputs, outs, domain, analyzer or Analyzer())
+        return IndexMap(outs, tuple(found[v] for v in self.inputs))
+
+    @cached_property
+    def text(self) -> str:
+        """The map as a Python lambda."""
+        names = ", ".join(v.name for v in self.inputs)
+        return f"lambda {names}: ({', '.join(o.script() for o in self.outputs)},)"
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _extent(o: PrimExpr, inputs, shape, analyzer: Analyzer) -> PrimExpr:
+    from .int_set import Relax  # noqa: PLC0415 - int_set imports the analyzer
+    box = {v: (literal(0, v.dtype), prim.cast(s, v.dtype) - 1) for v, s in zip(inputs, shape)}
+    high = Relax(box, analyzer)(o)
+    if high is None:
+        raise ValueError(f"{o.script()} has no bounds")
+    return analyzer.simplify(high[1] + 1)
+
+
+def _names(f: Callable, ndim: int) -> list[str]:
+    given = getattr(f, "names", None)
+    if given is None:
+        parameters = inspect.signature(f).parameters.values()
+        given = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+    return [given[k] if k < len(given) else f"i{k}" for k in range(ndim)]
+
+
+def _flat(values) -> list[PrimExpr]:
+    return [literal(v) for v in values if v is not Ellipsis]
+
+
+__all__ = ["IndexMap", "NotAffine", "as_int"]
