@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..ir import prim
-from ..ir.prim import PrimExpr, Var, as_int, literal
+from ..ir.dtypes import dtype as as_dtype
+from ..ir.prim import PrimExpr, Var, literal
 from ..ir.tir import Range
 from ..ir.visitor import fold_substitute
 from .analyzer import Analyzer
+from .evaluate import evaluate
+from .int_set import Relax
 from .iter_map import NotAffine, invert_affine
 
 
@@ -30,12 +33,20 @@ class IndexMap:
         inputs = tuple(Var(n, t) for n, t in zip(names, dtypes))
         found = f(*inputs)
         found = found if isinstance(found, (tuple, list)) else (found,)
-        return cls(inputs, tuple(_flat(found)))
+        # integers in the text of a map take the dtype of the indices
+        wide = max((v.dtype for v in inputs), key=lambda t: t.bits,
+                   default=as_dtype("int32"))
+        return cls(inputs, tuple(_index(v, wide) for v in found if v is not Ellipsis))
 
     def __call__(self, indices: Sequence[PrimExpr]) -> tuple[PrimExpr, ...]:
         """The new coordinates of a point, not simplified."""
         at = dict(zip(self.inputs, indices))
         return tuple(fold_substitute(o, at) for o in self.outputs)
+
+    def evaluate(self, at: Sequence[int]) -> tuple[int, ...]:
+        """Where a point goes, in numbers."""
+        values = dict(zip(self.inputs, at))
+        return tuple(evaluate(o, values) for o in self.outputs)
 
     def map_shape(self, shape: Sequence[PrimExpr], analyzer: Analyzer | None = None):
         """The shape that holds all elements of a buffer of `shape`. Raises ValueError where an
@@ -68,7 +79,6 @@ class IndexMap:
 
 
 def _extent(o: PrimExpr, inputs, shape, analyzer: Analyzer) -> PrimExpr:
-    from .int_set import Relax  # noqa: PLC0415 - int_set imports the analyzer
     box = {v: (literal(0, v.dtype), prim.cast(s, v.dtype) - 1) for v, s in zip(inputs, shape)}
     high = Relax(box, analyzer)(o)
     if high is None:
@@ -84,8 +94,10 @@ def _names(f: Callable, ndim: int) -> list[str]:
     return [given[k] if k < len(given) else f"i{k}" for k in range(ndim)]
 
 
-def _flat(values) -> list[PrimExpr]:
-    return [literal(v) for v in values if v is not Ellipsis]
+def _index(v, wide: str) -> PrimExpr:
+    e = literal(v)
+    narrow = isinstance(e, prim.IntImm) and e.dtype.bits < as_dtype(wide).bits
+    return literal(e.value, wide) if narrow else e
 
 
-__all__ = ["IndexMap", "NotAffine", "as_int"]
+__all__ = ["IndexMap", "NotAffine"]

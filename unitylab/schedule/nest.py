@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..arith.analyzer import Analyzer
+from ..arith.index_map import IndexMap
 from ..ir.errors import ScheduleError
 from ..ir.node import Node
 from ..ir.prim import as_int
@@ -28,6 +29,8 @@ class Nest:
         self.func = func
         self.rng = rng or np.random.default_rng(0)
         self._became: dict[int, tuple[Node, Node]] = {}
+        # parameters that got another layout in this step: (position, index map)
+        self.relaid: list[tuple[int, IndexMap]] = []
 
     # --- what became of a node --------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ..arith.index_map import IndexMap
 from ..ir.errors import ScheduleError
 from ..ir.module import IRModule, as_module
 from ..ir.node import Node
@@ -43,6 +44,7 @@ class Schedule:
         self._consumed: dict[Handle, str] = {}
         self._working: str | None = None
         self._silent: set[Handle] = set()
+        self._relaid: dict[str, dict[int, tuple[IndexMap, ...]]] = {}
 
     # --- what it works on -------------------------------------------------------------------
 
@@ -58,6 +60,7 @@ class Schedule:
         new.trace = Trace(list(self.trace.insts))
         new._targets, new._consumed = dict(self._targets), dict(self._consumed)
         new._silent = set(self._silent)
+        new._relaid = {n: dict(r) for n, r in self._relaid.items()}
         new._rng = np.random.default_rng(self._rng.integers(2**32))
         return new
 
@@ -73,6 +76,11 @@ class Schedule:
             raise ScheduleError("this handle belongs to another schedule",
                                 hint="get_block and get_loops give handles of this one")
         return self._targets[handle][1]
+
+    def relayouts(self, func_name: str) -> dict[int, tuple[IndexMap, ...]]:
+        """The index maps, in order, by which parameters of a function got another layout: who calls
+        it must bring (or take) the elements at these places."""
+        return dict(self._relaid.get(func_name, {}))
 
     def script(self, **options) -> str:
         """The module as it is now, as script."""
@@ -143,6 +151,9 @@ class Schedule:
         if self.mod[name] is nest.func:
             return
         self.mod = self.mod.with_functions({name: nest.func})
+        for position, index_map in nest.relaid:
+            maps = self._relaid.setdefault(name, {})
+            maps[position] = (*maps.get(position, ()), index_map)
         present = {id(s) for s in statements(nest.func.body)}
         for handle, (owner, node) in list(self._targets.items()):
             if owner != name:

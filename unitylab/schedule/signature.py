@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arith.index_map import IndexMap
 from ..ir.errors import ScheduleError
 from ..ir.prim import PrimExpr, as_int
 from .handles import BlockRV, ExprRV, LoopRV
@@ -27,6 +28,7 @@ class Kind:
 
     text: str
     accept: Callable[[object, Callable], object]
+    record: Callable[[object], object] = lambda value: value  # what the trace keeps
 
 
 def _handle(kind: type) -> Callable:
@@ -65,9 +67,63 @@ def _anything(value, get):
     return [_anything(v, get) for v in value] if isinstance(value, list) else value
 
 
+class MapSource:
+    """A function of indices that a user gave; it becomes an `IndexMap` when the primitive knows how
+    many there are, and prints as a lambda."""
+
+    def __init__(self, f: Callable | IndexMap):
+        self.f, self.known = f, f if isinstance(f, IndexMap) else None
+
+    @property
+    def names(self) -> list[str] | None:
+        return getattr(self.f, "names", None)
+
+    def resolve(self, ndim: int, dtypes) -> IndexMap:
+        """The map of `ndim` indices. Raises ScheduleError where the function does not fit."""
+        f = self.f
+        if isinstance(f, IndexMap):
+            if len(f.inputs) != ndim:
+                raise ScheduleError(f"the index map takes {len(f.inputs)} indices, not {ndim}")
+            return f
+        try:
+            self.known = IndexMap.of(f, ndim, dtypes)
+        except (TypeError, ValueError) as e:
+            raise ScheduleError(f"the index map does not take {ndim} indices: {e}") from None
+        return self.known
+
+    def __repr__(self) -> str:
+        return repr(self.known) if self.known else repr(self.f)
+
+
+def _as_map(value):
+    plain = value is None or isinstance(value, MapSource)
+    return value if plain or not (callable(value) or isinstance(value, IndexMap)) \
+        else MapSource(value)
+
+
+def _map(value, get):
+    if not isinstance(value, MapSource):
+        raise ValueError
+    return value
+
+
+def _pad(value, get):
+    return value if value is None or isinstance(value, MapSource) else _anything(value, get)
+
+
+def _buffer(value, get):
+    """("read", 1), "write" for the first, or the buffer's name."""
+    if isinstance(value, (list, tuple)) and len(value) == 2 and value[0] in ("read", "write"):
+        return value[0], _integer(value[1], get)
+    if isinstance(value, str):
+        return value
+    raise ValueError
+
+
 def optional(kind: Kind) -> Kind:
     """The kind, or None."""
-    return Kind(f"{kind.text} or None", lambda v, get: None if v is None else kind.accept(v, get))
+    return Kind(f"{kind.text} or None", lambda v, get: None if v is None else kind.accept(v, get),
+                kind.record)
 
 
 def list_of(kind: Kind) -> Kind:
@@ -96,6 +152,9 @@ SIZE = Kind("an integer or expression", _size)
 BOOL = Kind("a bool", _plain(bool))
 STR = Kind("a string", _plain(str))
 VALUE = Kind("a value", _anything)
+INDEX_MAP = Kind("a function of indices", _map, _as_map)
+PAD_VALUE = Kind("a number or a function of indices", _pad, _as_map)
+BUFFER = Kind('("read" or "write", number) or the name of a buffer', _buffer)
 FACTORS = list_of(optional(SIZE))
 BLOCK_OR_LOOP = either(BLOCK, LOOP)
 BLOCKS, LOOPS = list_of(BLOCK), list_of(LOOP)
@@ -132,7 +191,8 @@ class Primitive:
             if self.signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
                 rest = tuple(value)
             else:
-                named[name] = value
+                kind = self.kinds.get(name)
+                named[name] = kind.record(value) if kind else value
         return rest, named
 
     def resolve(self, name: str, value, get: Callable):

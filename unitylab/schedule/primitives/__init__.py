@@ -1,8 +1,8 @@
 """The schedule primitives, one function each, in families. Importing this package declares them."""
 
-from . import (annotations, cache, compute_at, inline, loop_kinds, loops, query, reduction,
+from . import (annotations, cache, compute_at, inline, layout, loop_kinds, loops, query, reduction,
                sampling)
 from .sampling import Decided
 
-__all__ = ["Decided", "annotations", "cache", "compute_at", "inline", "loop_kinds", "loops",
+__all__ = ["Decided", "annotations", "cache", "compute_at", "inline", "layout", "loop_kinds", "loops",
            "query", "reduction", "sampling"]
