@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from ..ir import prim
 from ..ir.prim import PrimExpr, Var, as_int, literal
 from ..ir.tir import Range
-from ..ir.visitor import free_vars
+from ..ir.visitor import collect, free_vars
 from .analyzer import Analyzer
 
 Domain = Mapping[Var, Range]
@@ -501,21 +501,39 @@ def _name(mark: Mark) -> str:
 
 
 def invert_affine(indices: Sequence[PrimExpr], values: Sequence[PrimExpr], domain: Domain,
-                  analyzer: Analyzer | None = None) -> dict[Var, PrimExpr]:
+                  analyzer: Analyzer | None = None,
+                  as_written: bool = False) -> dict[Var, PrimExpr]:
     """What the variables of `domain` are where `indices` have `values`. Raises NotAffine where they
-    cannot be told."""
+    cannot be told. `as_written`: not simplified, low digits first: `j + i * 16`."""
     analyzer = analyzer or Analyzer()
     found = detect(indices, domain, None, analyzer)
     reason = found.why_not_bijective()
     if reason:
         raise NotAffine(reason)
-    return Inverse(found, domain).solve(values)
+    return Inverse(found, domain, as_written).solve(values)
+
+
+def rounded_domain(indices: Sequence[PrimExpr], domain: Domain) -> dict[Var, Range]:
+    """The domain with extents rounded up to multiples of what the indices divide by."""
+    return {v: Range(r.min, _rounded(v, r.extent, indices)) for v, r in domain.items()}
+
+
+def _rounded(v: Var, size: PrimExpr, indices: Sequence[PrimExpr]) -> PrimExpr:
+    divisors = [as_int(e.b) for i in indices for e in collect(i, (prim.FloorDiv, prim.FloorMod))
+                if as_int(e.b) and v in free_vars(e.a)]
+    step, s = max(divisors, default=1), as_int(size)
+    if step == 1:
+        return size
+    if s is not None:
+        return literal(-(-s // step) * step, size.dtype)
+    return prim.mul(prim.floordiv(size + (step - 1), step), step)
 
 
 class Inverse:
     """Computes variables from the values of indices."""
 
-    def __init__(self, found: IterMap, domain: Domain):
+    def __init__(self, found: IterMap, domain: Domain, as_written: bool = False):
+        self.as_written = as_written
         self.sums, self.d, self.domain = found.sums, found.detector, domain
         self.parts: dict[Mark, list[tuple[Digit, PrimExpr]]] = {}
 
@@ -533,7 +551,7 @@ class Inverse:
         return {v: self._variable(v, s) for v, s in self.d.start.items()}
 
     def simple(self, e: PrimExpr) -> PrimExpr:
-        return self.d.analyzer.simplify(e)
+        return e if self.as_written else self.d.analyzer.simplify(e)
 
     def give(self, d: Digit, value: PrimExpr) -> None:
         self.parts.setdefault(d.mark, []).append((d, value))
@@ -555,7 +573,8 @@ class Inverse:
 
     def value(self, mark: Mark) -> PrimExpr:
         result = None
-        parts = sorted(self.parts[mark], key=lambda p: -(as_int(p[0].lower) or 1 << 60))
+        parts = sorted(self.parts[mark], key=lambda p: as_int(p[0].lower) or 1 << 60,
+                       reverse=not self.as_written)
         for d, v in parts:
             part = v if self.d.is_one(d.lower) else prim.mul(v, d.lower)
             result = part if result is None else prim.add(result, part)

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..arith.regions import derive_regions
+from ..ir.prim import Var
 from ..ir.tir import Block, Buffer, BufferLoad, BufferRegion, BufferStore
-from ..ir.visitor import Mutator
+from ..ir.visitor import Mutator, collect
 from .nest import Nest
 
 
 def update_regions(nest: Nest, block: Block) -> Block:
     """Derives the reads and writes of a block anew, and of the blocks around it."""
     reads, writes = derive_regions(block, nest.analyzer(block, unit_loops=False))
+    reads, writes = _raw(block, block.reads, reads), _raw(block, block.writes, writes)
     block = nest.edit(block, reads=reads, writes=writes)
     return block
+
+
+def _raw(block: Block, declared, derived) -> tuple[BufferRegion, ...]:
+    """The derived regions, and those declared of buffers that are used by their pointer: what such
+    a use touches only the declaration tells."""
+    pointers = {v for v in collect(block.body, Var) if v.pointer is not None}
+    known = {r.buffer for r in derived}
+    kept = [r for r in declared if r.buffer.data in pointers and r.buffer not in known]
+    return (*kept, *derived)
 
 
 class RenameBuffers(Mutator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...arith.iter_map import NotAffine, invert_affine, rounded_domain
 from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int
@@ -148,21 +149,61 @@ def reverse_compute_inline(nest: Nest, block: Block) -> None:
                             f"{reason}", span=producer.span, hint=hint)
     _check_order(nest, producer, block)
     at, guards = _inverse(block, buffer, made, producer, nest)
-    value = _Inline(buffer, (), made.value).visit(store.value)
-    new = BufferStore(store.buffer, fold_substitute(value, at),
-                      tuple(fold_substitute(i, at) for i in store.indices), span=store.span)
+    place = tuple(fold_substitute(i, at) for i in store.indices)
+    if producer.init is not None:
+        _check_copies(block, store, buffer, producer)
+        moved = _Redirect(buffer, store.buffer, place)
+        new, init = moved.visit(made), moved.visit(producer.init)
+    else:
+        value = _Inline(buffer, (), made.value).visit(store.value)
+        new, init = BufferStore(store.buffer, fold_substitute(value, at), place,
+                                span=store.span), None
     realize = nest.realize(producer)
     values = {it.var: v for it, v in zip(producer.iter_vars, realize.iter_values)}
-    guards = [fold_substitute(g, values) for g in guards]
+    guards = _new_guards(nest, realize, [fold_substitute(g, values) for g in guards])
     nest.remove(block)
     scope = nest.scope(nest.now(producer))
-    producer = nest.edit(nest.now(producer), body=new)
+    producer = nest.edit(nest.now(producer), body=new, init=init)
     update_regions(nest, producer)
     if guards:
         realize = nest.realize(nest.now(producer))
         nest.edit(realize, predicate=prim.logical_and(realize.predicate, *guards))
     scope = nest.now(scope)
     nest.edit(scope, alloc_buffers=tuple(b for b in scope.alloc_buffers if b is not buffer))
+
+
+def _check_copies(block: Block, store: BufferStore, buffer: Buffer, producer: Block) -> None:
+    if not (isinstance(store.value, BufferLoad) and store.value.buffer is buffer):
+        raise ScheduleError(f"its producer, block {producer.name}, has an init, and block "
+                            f"{block.name} does more than copy", span=block.span,
+                            hint="fuse_reduction_epilogue, or reverse_compute_at")
+
+
+class _Redirect(Mutator):
+    """Accesses of one element of a buffer become accesses of an element of another."""
+
+    def __init__(self, old: Buffer, new: Buffer, place):
+        super().__init__()
+        self.old, self.new, self.place = old, new, place
+
+    def visit_Buffer(self, n: Buffer) -> Buffer:
+        return n
+
+    def visit_BufferLoad(self, n: BufferLoad) -> BufferLoad:
+        new = self.rebuild(n)
+        return BufferLoad(self.new, self.place) if n.buffer is self.old else new
+
+    def visit_BufferStore(self, n: BufferStore) -> BufferStore:
+        new = self.rebuild(n)
+        return new.replace(buffer=self.new, indices=self.place) if n.buffer is self.old else new
+
+
+def _new_guards(nest: Nest, realize, guards: list[PrimExpr]) -> list[PrimExpr]:
+    """The conditions that the predicate does not say already."""
+    analyzer = nest.analyzer(realize, unit_loops=False)
+    if not prim.is_const(realize.predicate):
+        analyzer.assume(realize.predicate)
+    return [g for g in map(analyzer.simplify, guards) if not prim.is_const(g, 1)]
 
 
 def _single_store(block: Block) -> BufferStore:
@@ -214,26 +255,54 @@ def _inverse(block: Block, buffer: Buffer, made: BufferStore, producer: Block, n
         raise ScheduleError(f"block {block.name} reads {buffer.name} at several places",
                             span=block.span)
     its = {it.var: it for it in block.iter_vars}
-    at: dict[Var, PrimExpr] = {}
-    guards = []
     analyzer = nest.analyzer(producer)
+    moving = [(i, p) for i, p in zip(first, made.indices) if any(v in its for v in free_vars(i))]
     for index, point in zip(first, made.indices):
-        if isinstance(index, Var) and index in its and index not in at:
-            at[index] = prim.cast(point, index.dtype)
-            dom = its[index].dom
-            for bound in (at[index] >= dom.min, at[index] < dom.min + dom.extent):
-                if not analyzer.can_prove(bound):
-                    guards.append(bound)
-        elif not analyzer.can_prove_equal(index, point):
-            raise ScheduleError(f"block {block.name} reads {buffer.name} at {index.script()}: "
-                                "which of its points uses an element cannot be told",
-                                span=block.span,
-                                hint="each index must be an iteration variable of the block")
+        fixed = not any(v in its for v in free_vars(index))
+        if fixed and not analyzer.can_prove_equal(index, point):
+            raise ScheduleError(f"block {block.name} reads {buffer.name} at {index.script()} only",
+                                span=block.span)
+    at = _solved(block, buffer, moving, analyzer, as_written=True)
+    tidy = _solved(block, buffer, moving, analyzer, as_written=False)
+    guards = []
     for v, it in its.items():
         if v not in at:
-            if as_int(it.dom.extent) != 1:
-                raise ScheduleError(f"block {block.name} reads elements of {buffer.name} more than "
-                                    f"once: along {v.name}", span=block.span,
-                                    hint="compute_inline its producer instead")
             at[v] = it.dom.min
+            continue
+        for bound in (tidy[v] >= it.dom.min, tidy[v] < it.dom.min + it.dom.extent):
+            if not analyzer.can_prove(bound):
+                guards.append(bound)
     return at, guards
+
+
+def _check_read_once(block: Block, buffer: Buffer, moving, plain, indices) -> None:
+    twice = [i for i, _ in moving if i in plain]
+    if len(twice) != len(plain) or any(v in plain for i in indices for v in free_vars(i)):
+        raise ScheduleError(f"block {block.name} reads only a part of {buffer.name}: one of its "
+                            f"variables stands in two indices", span=block.span)
+
+
+def _solved(block: Block, buffer: Buffer, moving, analyzer,
+            as_written: bool) -> dict[Var, PrimExpr]:
+    """The block's variables at the points of its producer."""
+    domain = {it.var: it.dom for it in block.iter_vars}
+    plain: dict[Var, PrimExpr] = {}
+    for i, p in moving:
+        if i in domain and i not in plain:
+            plain[i] = prim.cast(p, i.dtype)
+    rest = [(i, p) for i, p in moving if plain.get(i) is None]
+    domain = {v: r for v, r in domain.items() if v not in plain}
+    indices, points = [i for i, _ in rest], [prim.cast(p, i.dtype) for i, p in rest]
+    _check_read_once(block, buffer, moving, plain, indices)
+    if not indices and all(as_int(r.extent) == 1 for r in domain.values()):
+        return plain
+    reason = ""
+    for d in (domain, rounded_domain(indices, domain)):
+        try:
+            return plain | invert_affine(indices, points, d, analyzer, as_written)
+        except NotAffine as e:
+            reason = reason or str(e)
+    shown = ", ".join(i.script() for i in indices)
+    raise ScheduleError(f"block {block.name} reads {buffer.name} at [{shown}]: which of its points "
+                        f"uses an element cannot be told: {reason}", span=block.span,
+                        hint="each element must be read once; compute_inline its producer instead")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ...arith.index_map import IndexMap
-from ...arith.iter_map import NotAffine
+from ...arith.iter_map import NotAffine, rounded_domain
 from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.tir import (REDUCE, SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferLoad,
                        BufferStore, For, IterVar, Range, Stmt)
-from ...ir.visitor import Mutator, collect, fold_substitute, free_vars
+from ...ir.visitor import Mutator, fold_substitute, free_vars
 from ..access import update_regions
 from ..nest import Nest
 from ..signature import (BLOCK, BOOL, BUFFER, INDEX_MAP, INT, PAD_VALUE, MapSource, list_of,
@@ -190,27 +190,15 @@ def _padding(point: IndexMap, old: Buffer, shape, analyzer):
         return None
     except NotAffine:
         pass
-    sizes = [_rounded(v, s, point) for v, s in zip(point.inputs, old.shape)]
+    padded = rounded_domain(point.outputs, dict(zip(point.inputs, ranges)))
+    sizes = [r.extent for r in padded.values()]
     try:
-        back = point.inverse([Range(literal(0, s.dtype), s) for s in sizes], analyzer)
+        back = point.inverse(list(padded.values()), analyzer)
     except NotAffine as e:
         raise ScheduleError(f"the index map {point.text} puts several elements of {old.name} at one "
                             f"place: {e}", hint="assume_injective_transform=True if you know "
                             "better") from None
     return back, list(zip(sizes, old.shape))
-
-
-def _rounded(v: Var, size: PrimExpr, point: IndexMap) -> PrimExpr:
-    """A size rounded up to what the divisors of its index in the map divide."""
-    divisors = [as_int(e.b) for o in point.outputs for e in collect(o, (prim.FloorDiv,
-                prim.FloorMod)) if v in free_vars(e.a) and as_int(e.b)]
-    step = max(divisors, default=1)
-    if step == 1:
-        return size
-    s = as_int(size)
-    if s is not None:
-        return literal(-(-s // step) * step, size.dtype)
-    return prim.mul(prim.floordiv(size + (step - 1), step), step)
 
 
 def _relayout(nest: Nest, old: Buffer, new: Buffer, point: IndexMap) -> None:
