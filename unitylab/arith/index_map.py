@@ -15,7 +15,8 @@ from ..ir.visitor import fold_substitute
 from .analyzer import Analyzer
 from .evaluate import evaluate
 from .int_set import Relax
-from .iter_map import NotAffine, invert_affine
+from .iter_inverse import invert_affine
+from .iter_map import NotAffine
 
 
 @dataclass(frozen=True)

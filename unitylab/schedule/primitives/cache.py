@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from ...arith.analyzer import Analyzer
+from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import Var, literal
 from ...ir.tir import (SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferRegion, BufferStore, For,
                        IterVar, Range, Stmt, decl_buffer, seq)
+from ...ir.visitor import Mutator
 from ..access import RenameBuffers
 from ..dependence import consumers, read_buffers, siblings, touched, written_buffers
 from ..nest import Nest
-from ..regions import Span, clipped, hull
+from ..regions import Span, clipped, contains, hull
 from ..signature import BLOCK, BLOCKS, INT, STR, optional, primitive
 
 
@@ -26,23 +29,24 @@ def cache_read(nest: Nest, block: Block, read_buffer_index: int, storage_scope: 
                             f"{', '.join(b.name for b in writers)}", span=block.span)
     readers = [b for b in siblings(nest, block) if buffer in read_buffers(b)
                and b not in writers and (not consumer_blocks or b in consumer_blocks)]
-    scope, cache = nest.scope(block), _like(buffer, storage_scope)
-    top, place = _common(nest, [*readers, *writers]) if writers else (None, None)
-    box = _swept(nest, readers, top, buffer, "reads")
-    stmt, copy = _copy(buffer, cache, box, cache.name)
+    scope = nest.scope(block)
+    top = _shared_loop(nest, writers[0], readers) if writers else None
+    box = _swept(nest, writers or readers, top, buffer, "writes" if writers else "reads")
     if writers:
-        place = _child_of(nest, writers[0], top or scope)
-    renamed = {b: RenameBuffers({buffer: cache}) for b in readers}
-    for b, mutator in renamed.items():
+        _check_holds(nest, writers[0], readers, buffer, top)
+    place = _child_of(nest, writers[0], top or scope) if writers else None
+    plan = _Plan(buffer, box, storage_scope, relative=top is None)
+    stmt, copy = plan.copy(into_cache=True)
+    for b in readers:
         old = nest.now(b)
-        nest.replace(old, nest.rewritten(mutator, old))
+        nest.replace(old, nest.rewritten(plan.redirect(nest, old), old))
     if place is not None:
         nest.insert(nest.now(place) if isinstance(place, (For, BlockRealize)) else place, stmt,
                     after=True)
     else:
         scope = nest.now(scope)
         nest.edit(scope, body=seq(stmt, scope.body))
-    nest.alloc(nest.now(scope), cache)
+    nest.alloc(nest.now(scope), plan.cache)
     return nest.now(copy)
 
 
@@ -58,17 +62,22 @@ def cache_write(nest: Nest, block: Block, write_buffer_index: int, storage_scope
         raise ScheduleError(f"{buffer.name} is written by several blocks: "
                             f"{', '.join(b.name for b in writers)}", span=block.span,
                             hint="cache_write before decompose_reduction")
-    scope, cache = nest.scope(block), _like(buffer, storage_scope)
-    readers = consumers(nest, block)
-    top, _ = _common(nest, [block, *readers]) if readers else (None, None)
+    scope = nest.scope(block)
+    readers = [b for b in consumers(nest, block) if b not in (consumer_blocks or ())]
+    top = _shared_loop(nest, block, readers)
     place = _child_of(nest, block, top or scope)
     box = _swept(nest, [block], top, buffer, "writes")
-    stmt, copy = _copy(cache, buffer, box, cache.name)
-    for b in [block, *(consumer_blocks or [])]:
+    plan = _Plan(buffer, box, storage_scope, relative=top is None)
+    stmt, copy = plan.copy(into_cache=False)
+    for b in dict.fromkeys([block, *(consumer_blocks or [])]):
         old = nest.now(b)
-        nest.replace(old, nest.rewritten(RenameBuffers({buffer: cache}), old))
-    nest.insert(nest.now(place), stmt, after=True)
-    nest.alloc(nest.now(scope), cache)
+        nest.replace(old, nest.rewritten(plan.redirect(nest, old), old))
+    if readers:
+        nest.insert(nest.now(place), stmt, after=True)
+    else:
+        scope = nest.now(scope)
+        nest.edit(scope, body=seq(scope.body, stmt))
+    nest.alloc(nest.now(scope), plan.cache)
     return nest.now(copy)
 
 
@@ -80,18 +89,31 @@ def _pick(block: Block, regions: tuple[BufferRegion, ...], index: int, what: str
     return regions[index].buffer
 
 
-def _like(buffer: Buffer, scope: str) -> Buffer:
-    name = f"{buffer.name}_{scope}".replace(".", "_")
-    return decl_buffer(buffer.shape, buffer.dtype, name, scope=scope)
+def _shared_loop(nest: Nest, writer: Block, readers: list[Block]) -> For | None:
+    """The innermost loop around the writer that a reader is in too."""
+    for loop in reversed(nest.loops(writer)):
+        if any(nest.is_below(r, loop) for r in readers if r is not writer):
+            return loop
+    return None
 
 
-def _common(nest: Nest, blocks: list[Block]) -> tuple[For | None, None]:
-    """The innermost loop around all blocks."""
-    shared = nest.loops(blocks[0])
-    for b in blocks[1:]:
-        around = set(map(id, nest.loops(b)))
-        shared = [l for l in shared if id(l) in around]
-    return (shared[-1] if shared else None), None
+def _check_holds(nest: Nest, writer: Block, readers: list[Block], buffer: Buffer,
+                 top: For | None) -> None:
+    """The copy holds what the writer makes: the readers must need no more."""
+    analyzer = nest.analyzer(nest.scope(writer))
+    made = _swept(nest, [writer], None, buffer, "writes")
+    for r in readers:
+        need = _swept(nest, [r], None, buffer, "reads")
+        if not all(contains(m, n, analyzer) for m, n in zip(made, need)):
+            raise ScheduleError(f"block {r.name} reads elements of {buffer.name} that block "
+                                f"{writer.name} does not write", span=r.span,
+                                hint="name the readers of what it writes as consumer_blocks")
+    if top is not None and len({*map(id, readers)}) > 1:
+        order = siblings(nest, writer)
+        early = [r for r in readers if order.index(r) < order.index(writer)]
+        if early:
+            raise ScheduleError(f"block {early[0].name} reads {buffer.name} before block "
+                                f"{writer.name} writes it", span=early[0].span)
 
 
 def _child_of(nest: Nest, block: Block, top: For | Block) -> Stmt:
@@ -117,20 +139,68 @@ def _swept(nest: Nest, blocks: list[Block], top: For | None, buffer: Buffer,
     return [Span(analyzer.simplify(s.low), analyzer.simplify(s.high), s.step) for s in box]
 
 
-def _copy(source: Buffer, target: Buffer, box: list[Span], name: str) -> tuple[Stmt, Block]:
-    """Loops with a block that copies a box."""
-    loops, its, values = [], [], []
-    for k, (s, size) in enumerate(zip(box, source.shape)):
-        t = size.dtype
-        ax, v = Var(f"ax{k}", t), Var(f"v{k}", t)
-        loops.append((ax, s.high - s.low + 1))
-        its.append(IterVar(v, Range(literal(0, t), size), SPATIAL))
-        values.append(s.low + ax)
-    at = tuple(it.var for it in its)
-    point = tuple(Range(v, literal(1, v.dtype)) for v in at)
-    block = Block(tuple(its), (BufferRegion(source, point),), (BufferRegion(target, point),),
-                  name, BufferStore(target, source[at], at))
-    stmt: Stmt = BlockRealize(tuple(values), literal(True), block)
-    for ax, extent in reversed(loops):
-        stmt = For(ax, literal(0, ax.dtype), extent, SERIAL, stmt)
-    return stmt, block
+class _Plan:
+    """A cache of a box of a buffer. `relative`: the cache has the size of the box and counts from
+    its corner; else it has the shape of the whole buffer."""
+
+    def __init__(self, buffer: Buffer, box: list[Span], scope: str, relative: bool):
+        tidy = Analyzer()
+        self.buffer, self.box = buffer, box
+        self.extents = [tidy.simplify(s.high - s.low + 1) for s in box]
+        self.relative = relative
+        name = f"{buffer.name}_{scope}".replace(".", "_")
+        shape = self.extents if relative else buffer.shape
+        self.cache = decl_buffer(tuple(shape), buffer.dtype, name, scope=scope)
+
+    def copy(self, into_cache: bool) -> tuple[Stmt, Block]:
+        """Loops with a block that copies the box."""
+        loops, its, values, here = [], [], [], []
+        for k, (s, extent, size) in enumerate(zip(self.box, self.extents, self.buffer.shape)):
+            t = size.dtype
+            ax, v = Var(f"ax{k}", t), Var(f"v{k}", t)
+            loops.append((ax, extent))
+            whole = extent if self.relative else size
+            its.append(IterVar(v, Range(literal(0, t), whole), SPATIAL))
+            values.append(ax if self.relative else prim.add(s.low, ax))
+            here.append(prim.add(s.low, v) if self.relative else v)
+        at, there = tuple(it.var for it in its), tuple(here)
+        ends = [(self.buffer, there), (self.cache, at)]
+        (source, i), (target, j) = ends if into_cache else reversed(ends)
+        block = Block(tuple(its), (_point(source, i),), (_point(target, j),), self.cache.name,
+                      BufferStore(target, source[i], j))
+        stmt: Stmt = BlockRealize(tuple(values), literal(True), block)
+        for ax, extent in reversed(loops):
+            stmt = For(ax, literal(0, ax.dtype), extent, SERIAL, stmt)
+        return stmt, block
+
+    def redirect(self, nest: Nest, block: Block) -> Mutator:
+        """Rewrites accesses of the buffer to accesses of the cache."""
+        if not self.relative or all(prim.is_const(s.low, 0) for s in self.box):
+            return RenameBuffers({self.buffer: self.cache})
+        analyzer = nest.analyzer(block, unit_loops=False)
+        return _Shift(self.buffer, self.cache, [s.low for s in self.box], analyzer)
+
+
+def _point(buffer: Buffer, at) -> BufferRegion:
+    return BufferRegion(buffer, tuple(Range(i, literal(1, i.dtype)) for i in at))
+
+
+class _Shift(RenameBuffers):
+    """Renames a buffer and counts its indices from a corner."""
+
+    def __init__(self, old: Buffer, new: Buffer, corner, analyzer: Analyzer):
+        super().__init__({old: new})
+        self.old, self.corner, self.analyzer = old, corner, analyzer
+
+    def _shifted(self, indices):
+        return tuple(self.analyzer.simplify(i - prim.cast(c, i.dtype))
+                     for i, c in zip(indices, self.corner))
+
+    def _renamed(self, n):
+        new = super()._renamed(n)
+        if n.buffer is not self.old:
+            return new
+        if isinstance(new, BufferRegion):
+            lows = self._shifted([r.min for r in new.region])
+            return new.replace(region=tuple(r.replace(min=m) for r, m in zip(new.region, lows)))
+        return new.replace(indices=self._shifted(new.indices))

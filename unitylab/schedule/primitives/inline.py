@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...arith.iter_map import NotAffine, invert_affine, rounded_domain
+from ...arith.iter_inverse import invert_affine, rounded_domain
+from ...arith.iter_map import NotAffine
 from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int

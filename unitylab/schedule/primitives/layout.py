@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...arith.index_map import IndexMap
-from ...arith.iter_map import NotAffine, rounded_domain
+from ...arith.iter_inverse import rounded_domain
+from ...arith.iter_map import NotAffine
 from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
@@ -85,8 +86,8 @@ def _own_loops(nest: Nest, block: Block) -> list[For]:
     for it, v in zip(block.iter_vars, realize.iter_values):
         found = order.pop(v, None) if isinstance(v, Var) else None
         if found is None and as_int(it.dom.extent) != 1:
-            raise ScheduleError(f"{it.var.name} of block {block.name} is not bound to a loop of its "
-                                f"own", span=block.span, hint="transform it before split or fuse")
+            raise ScheduleError(f"{it.var.name} of block {block.name} is not bound to a loop of "
+                                f"its own", span=block.span, hint="transform it before split or fuse")
     left = [l for l in order.values() if as_int(l.extent) != 1]
     if left:
         raise ScheduleError(f"loop {left[0].loop_var.name} feeds no variable of block {block.name}")
@@ -159,7 +160,8 @@ def transform_layout(nest: Nest, block: Block, buffer, index_map: MapSource, pad
     if not assume_injective_transform:
         padding = _padding(point, old, shape, analyzer)
     new = old.replace(shape=tuple(shape), strides=())
-    writer = _writer_of_padding(nest, old) if padding is not None and pad_value is not None else None
+    fills = padding is not None and pad_value is not None
+    writer = _writer_of_padding(nest, old) if fills else None
     _relayout(nest, old, new, point)
     if writer is not None:
         _fill(nest, nest.now(writer), new, point, padding, pad_value, old)
@@ -195,8 +197,8 @@ def _padding(point: IndexMap, old: Buffer, shape, analyzer):
     try:
         back = point.inverse(list(padded.values()), analyzer)
     except NotAffine as e:
-        raise ScheduleError(f"the index map {point.text} puts several elements of {old.name} at one "
-                            f"place: {e}", hint="assume_injective_transform=True if you know "
+        raise ScheduleError(f"the index map {point.text} puts several elements of {old.name} at "
+                            f"one place: {e}", hint="assume_injective_transform=True if you know "
                             "better") from None
     return back, list(zip(sizes, old.shape))
 
@@ -286,8 +288,8 @@ def _writer_of_padding(nest: Nest, buffer: Buffer) -> Block:
     plain = len(writers) == 1 and isinstance(block.body, BufferStore) and block.init is None and \
         list(block.body.indices) == [it.var for it in block.iter_vars]
     if not plain or any(it.kind == REDUCE for it in block.iter_vars):
-        raise ScheduleError(f"block {block.name} does not write {buffer.name} element by element in "
-                            f"order: the padding has no loop", span=block.span,
+        raise ScheduleError(f"block {block.name} does not write {buffer.name} element by element "
+                            f"in order: the padding has no loop", span=block.span,
                             hint="cache_write it, and transform what the copying block writes")
     _own_loops(nest, block)
     return block
