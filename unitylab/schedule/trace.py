@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..ir.errors import ScheduleError
 from ..ir.node import Node
 from ..ir.prim import FloatImm, IntImm, StringImm
 from .handles import BlockRV, ExprRV, Handle, LoopRV
+from .signature import PRIMITIVES
 
 _LETTER = {BlockRV: "b", LoopRV: "l", ExprRV: "v"}
 
@@ -48,6 +50,8 @@ class Trace:
             kwargs = {k: _map(v, known) for k, v in inst.kwargs.items()}
             if inst.decision is not None:
                 kwargs["decision"] = inst.decision
+            if inst.name not in PRIMITIVES and inst.name != "get_sblock":
+                raise ScheduleError(f"there is no primitive {inst.name!r}")
             result = getattr(sch, inst.name)(*args, **kwargs)
             outs = [result] if inst.single else result or []
             known.update(zip(inst.outputs, outs))

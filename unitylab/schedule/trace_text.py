@@ -29,9 +29,11 @@ def read_trace(text: str) -> Trace:
     source = Source(textwrap.dedent(text), "<trace>")
     statements = [s for s in syntax(source).body
                   if not isinstance(s, (ast.Import, ast.ImportFrom))]
-    if len(statements) == 1 and isinstance(statements[0], ast.FunctionDef):
-        statements = statements[0].body
     reader = _Reader(source)
+    if len(statements) == 1 and isinstance(statements[0], ast.FunctionDef):
+        named = statements[0].args.args
+        reader.receiver = named[0].arg if named else reader.receiver
+        statements = statements[0].body
     insts = [reader.instruction(s) for s in statements if not isinstance(s, ast.Pass)]
     return Trace([i for i in insts if i.name not in _NOTES])
 
@@ -39,10 +41,13 @@ def read_trace(text: str) -> Trace:
 class _Reader(Evaluator):
     """Reads one call a statement; names of results are handles."""
 
+    receiver = "sch"
+
     def instruction(self, s: ast.stmt) -> Instruction:
         call = s.value if isinstance(s, (ast.Assign, ast.Expr)) else None
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
-                and isinstance(call.func.value, ast.Name)):
+                and isinstance(call.func.value, ast.Name)
+                and call.func.value.id == self.receiver):
             raise self.source.error(s, "a line of a trace is a call such as "
                                        "`l1, l2 = sch.split(loop=l0, factors=[4, None])`")
         args = tuple(self.value(a) for a in call.args)
@@ -62,7 +67,7 @@ class _Reader(Evaluator):
             return (), False
         target = s.targets[0]
         single = isinstance(target, ast.Name)
-        names = [target] if single else getattr(target, "elts", [])
+        names = [target] if single else getattr(target, "elts", [target])
         if not all(isinstance(n, ast.Name) for n in names):
             raise self.source.error(s, "results of a trace have plain names")
         handles = tuple(_HANDLES.get(n.id[:1], ExprRV)() for n in names)

@@ -55,7 +55,8 @@ def _check(nest: Nest, red: Block, epi: Block) -> Buffer:
         raise ScheduleError(f"{source.name} is an output of the function", span=red.span)
     others = [b.name for b in consumers(nest, red) if b is not epi]
     if epi not in consumers(nest, red) or others:
-        who = f"{', '.join(others)} reads it too" if others else f"block {epi.name} does not read it"
+        who = f"{', '.join(others)} reads it too" if others else \
+            f"block {epi.name} does not read it"
         raise ScheduleError(f"{source.name}, which block {red.name} makes, would vanish: {who}",
                             span=epi.span, hint="reverse_compute_at keeps the buffer")
     _check_between(nest, red, epi, source)

@@ -87,7 +87,8 @@ def _own_loops(nest: Nest, block: Block) -> list[For]:
         found = order.pop(v, None) if isinstance(v, Var) else None
         if found is None and as_int(it.dom.extent) != 1:
             raise ScheduleError(f"{it.var.name} of block {block.name} is not bound to a loop of "
-                                f"its own", span=block.span, hint="transform it before split or fuse")
+                                f"its own", span=block.span,
+                                hint="transform it before split or fuse")
     left = [l for l in order.values() if as_int(l.extent) != 1]
     if left:
         raise ScheduleError(f"loop {left[0].loop_var.name} feeds no variable of block {block.name}")

@@ -90,8 +90,8 @@ def _check_place(nest: Nest, block: Block, buffer: Buffer, writes: bool) -> None
         for other in order:
             shared = set(map(id, nest.loops(other))) & set(map(id, nest.loops(block)))
             if other is not block and shared and any(r.buffer is buffer for r in other.reads):
-                raise ScheduleError(f"block {other.name} reads {buffer.name} in a loop around block "
-                                    f"{block.name}", span=other.span)
+                raise ScheduleError(f"block {other.name} reads {buffer.name} in a loop around "
+                                    f"block {block.name}", span=other.span)
 
 
 def _copy(old: Buffer, new: Buffer, its: list[IterVar], indices, writes: bool):

@@ -39,8 +39,8 @@ def unsafe_set_dtype(nest: Nest, block: Block, buffer_index: int, dtype: str) ->
 @primitive(block=BLOCK, buffer_index=INT, axis=INT, factor=INT, offset=INT)
 def storage_align(nest: Nest, block: Block, buffer_index: int, axis: int, factor: int,
                   offset: int) -> None:
-    """Asks that the stride of a dimension be `factor * n + offset`, against bank conflicts. It is an
-    annotation, and changes no result."""
+    """Asks that the stride of a dimension be `factor * n + offset`, against bank conflicts. It is
+    an annotation, and changes no result."""
     buffer = _allocated(nest, block, buffer_index)
     axis = axis + buffer.ndim if axis < 0 else axis
     if not 0 <= axis < buffer.ndim:
