@@ -1,4 +1,8 @@
-"""Random sequences of primitives: each is refused with a reason, or changes no result."""
+"""Random sequences of primitives: each is refused with a reason, or changes no result.
+
+RANDOM_SCHEDULES=2000 runs so many in all; the suite runs fewer."""
+
+import os
 
 import pytest
 from schedule_programs import PROGRAMS, assert_same_results
@@ -10,6 +14,7 @@ from unitylab.ir.structural import assert_structural_equal
 from unitylab.schedule import Schedule
 from unitylab.script import parse
 
+EXAMPLES = -(-int(os.environ.get("RANDOM_SCHEDULES", 40 * len(PROGRAMS))) // len(PROGRAMS))
 NAMES = ("split", "fuse", "reorder", "parallel", "vectorize", "unroll", "compute_inline",
          "reverse_compute_inline", "compute_at", "reverse_compute_at", "decompose_reduction",
          "cache_read", "cache_write")
@@ -41,7 +46,7 @@ def arguments(name, sch, data):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_legal_steps_change_no_result(program, data):
     before = parse(PROGRAMS[program])
