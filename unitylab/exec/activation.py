@@ -12,6 +12,7 @@ from ..ir.errors import RuntimeCallError
 from .arguments import address
 
 ALIGNMENT = 64
+LARGE = 1 << 18  # bytes from which the place of a result matters more than the time to find it
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,18 @@ def aligned_bytes(size: int) -> np.ndarray:
     return raw[start:start + size]
 
 
+def fresh(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array; a large one begins where vector stores like it."""
+    size = nbytes(shape, dtype)
+    if size < LARGE:
+        return np.empty(shape, dtype)
+    return aligned_bytes(size).view(dtype).reshape(shape)
+
+
 def empty(shape: tuple[int, ...], dtype: np.dtype, what: str) -> np.ndarray:
     """A fresh array for a result. Raises RuntimeCallError where there is no memory."""
     try:
-        return np.empty(shape, dtype)
+        return fresh(shape, dtype)
     except (MemoryError, ValueError, OverflowError) as e:
         raise RuntimeCallError(f"{what}: no memory for a result of shape {shape}") from e
 

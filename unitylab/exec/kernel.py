@@ -19,7 +19,8 @@ from ..pipelines.lower import lower
 from . import object_cache
 from .llvm import unit as codes
 from .llvm.functions import emit_unit, readable
-from .llvm.jit import MachineCode, compile_ir, fingerprint, listing, load, vector_bytes
+from .llvm.jit import (MachineCode, compile_ir, fingerprint, is_x86, listing, load,
+                       vector_bytes)
 from .llvm.openmp import openmp_symbols
 from .llvm.signature import Signature, signature_of, written_buffers
 from .llvm.unit import Unit
@@ -139,7 +140,7 @@ def _compile(mod: IRModule, name: str, target: Target, checked: bool, names: set
     entry = f"{readable(name)}.entry"  # no name of the C library, whatever the program is called
     parallel = target.threads > 1 and bool(openmp_symbols())
     options = {"checked": checked, "threads": target.threads, "parallel_runtime": parallel,
-               "vector_bytes": vector_bytes()}
+               "vector_bytes": vector_bytes(), "x86": is_x86()}
     unit: list[Unit] = []  # the emitted one, if there is one already
 
     def emitted() -> Unit:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..interp.interpreter import Shape
 from ..ir.errors import RuntimeCallError, Span, UnityLabError
-from .activation import Activation, Words, empty
+from .activation import Activation, Words, empty, fresh
 from .arguments import address
 from .tensor_function import TensorFunction
 
@@ -55,7 +55,7 @@ class KernelCall:
             if output.internal is not None:
                 outs.append(act.slots[output.internal])
                 continue
-            array = np.empty(prepared.alive[k], output.dtype)
+            array = fresh(prepared.alive[k], output.dtype)
             words[k] = address(array)
             outs.append(array)
         code = self.function.run(prepared.address)

@@ -9,6 +9,7 @@ from ..transforms.tir.lower_blocks import LowerBlocks
 from ..transforms.tir.lower_init_block import LowerInitBlock
 from ..transforms.tir.lower_lanes import LowerLanes
 from ..transforms.tir.lower_match_buffer import LowerMatchBuffer
+from ..transforms.tir.lower_transposed_tiles import LowerTransposedTiles
 from ..transforms.tir.lower_vectorized_loop import LowerVectorizedLoop
 
 blocks = (
@@ -25,5 +26,6 @@ lower = Sequential((
     LowerBlocks(keep_names=True),
     CompactBuffers(),
     LowerLanes(),
+    LowerTransposedTiles(),
     LowerVectorizedLoop(),
 ))

@@ -20,6 +20,7 @@ class Access:
 
     def __init__(self, frame: Frame, expressions):
         self.frame, self.expressions = frame, expressions
+        self.streaming = False  # whether stores of vectors go past the caches
 
     @property
     def b(self) -> ir.IRBuilder:
@@ -52,8 +53,22 @@ class Access:
             self._scatter(pointers, value, mask)
         elif mask is not None:
             self._masked_store(pointers, value, mask, t)
+        elif self.streaming and t.itemsize * t.lanes % self.frame.unit.vector_bytes == 0:
+            self._stream(pointers, value, self._align(buffer))
         else:
             self.b.store(value, pointers, align=self._align(buffer))
+
+    def _stream(self, pointer: ir.Value, value: ir.Value, align: int) -> None:
+        """A store past the caches where the address is one that the instruction takes."""
+        size = self.frame.unit.vector_bytes
+        low = self.b.and_(self.b.ptrtoint(pointer, I64), i64(size - 1))
+        with self.b.if_else(self.b.icmp_unsigned("==", low, i64(0))) as (fits, other):
+            with fits:
+                store = self.b.store(value, pointer, align=size)
+                one = self.frame.unit.module.add_metadata([ir.Constant(I32, 1)])
+                store.set_metadata("nontemporal", one)
+            with other:
+                self.b.store(value, pointer, align=align)
 
     def address(self, n: BufferLoad) -> ir.Value:
         """The address of an element."""

@@ -222,8 +222,9 @@ class Expressions(Dispatch):
 
     def visit_Shuffle(self, n: prim.Shuffle) -> ir.Value:
         vectors = [self.visit(v) for v in n.vectors]
-        if len(vectors) == 1 and lanes_of(vectors[0]) > 1 and len(n.indices) > 1:
-            return self._picked(n, vectors[0])
+        if len(vectors) <= 2 and all(v.type == vectors[0].type for v in vectors) and \
+                lanes_of(vectors[0]) > 1 and len(n.indices) > 1:
+            return self._picked(n, vectors)
         scalars = [v if lanes_of(v) == 1 else self.b.extract_element(v, ir.Constant(I32, k))
                    for v in vectors for k in range(lanes_of(v))]
         places = [prim.as_int(i) for i in n.indices]
@@ -238,13 +239,15 @@ class Expressions(Dispatch):
             result = self.b.insert_element(result, value, ir.Constant(I32, k))
         return result
 
-    def _picked(self, n: prim.Shuffle, vector: ir.Value) -> ir.Value:
-        """Lanes of one vector by one instruction."""
+    def _picked(self, n: prim.Shuffle, vectors: list[ir.Value]) -> ir.Value:
+        """Lanes of one or two vectors by one instruction."""
+        vector = vectors[0]
         places = [prim.as_int(i) for i in n.indices]
-        if None in places or not all(0 <= p < lanes_of(vector) for p in places):
+        if None in places or not all(0 <= p < lanes_of(vector) * len(vectors) for p in places):
             raise BuildError("the indices of a shuffle must be literals within the vectors",
                              span=n.span)
-        return self.b.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined),
+        other = vectors[1] if len(vectors) > 1 else ir.Constant(vector.type, ir.Undefined)
+        return self.b.shuffle_vector(vector, other,
                                      ir.Constant(ir.VectorType(I32, len(places)), places))
 
     # --- memory and calls -------------------------------------------------------------------

@@ -50,6 +50,7 @@ class Frame:
         self.loops: list[tuple[ir.Block, ir.Block, int]] = []  # next, end, live heap
         self.distinct: set[int] = set()  # pointers that reach what no other pointer reaches
         self.has_views = False
+        self.streams = False             # whether something was stored past the caches
         self.block = ""
         self.stack_left = STACK_BYTES
         self.code = ir.IRBuilder(self.failed).phi(I32, "code")
@@ -144,6 +145,11 @@ class Frame:
         found = self.unit.module.globals.get(name)
         return found or ir.Function(self.unit.module, ir.FunctionType(result, args), name)
 
+    def fence(self) -> None:
+        """Stores past the caches are seen by other threads from here on."""
+        if self.streams and self.unit.x86:
+            self.builder.call(self.external("llvm.x86.sse.sfence", ir.VoidType(), []), [])
+
     # --- failing ----------------------------------------------------------------------------
 
     def require(self, holds: ir.Value, code: int, place: Place, words=()) -> None:
@@ -186,6 +192,7 @@ class Frame:
     def finish(self) -> None:
         """Closes the function: the way out on success, and the one on failure."""
         if not self.builder.block.is_terminated:
+            self.fence()
             self.builder.ret(ir.Constant(I32, codes.OK))
         ir.IRBuilder(self.entry).branch(self.body)
         b = ir.IRBuilder(self.failed)

@@ -52,6 +52,11 @@ def vector_bytes() -> int:
     return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
 
 
+def is_x86() -> bool:
+    """Whether the host's instructions are those of x86."""
+    return machine().triple.startswith(("x86", "i386", "i686"))
+
+
 _numbers = itertools.count()
 
 

@@ -17,6 +17,7 @@ from .folding import fold
 from .frame import Frame, Memory
 from .types import I64, i64, known, memory_type
 
+STREAM = "nontemporal"         # annotation of a loop: its vectors are stored past the caches
 UNROLL_COUNT = "unroll_count"  # annotation of a loop: how many copies LLVM makes of its body
 UNROLL_LIMIT = 1024  # copies of a body that nested unrolled loops may make
 
@@ -77,6 +78,7 @@ class Statements(Dispatch):
             self.b.store(value, self.b.gep(self.frame.record, [i64(5)], source_etype=I64))
         for slot in self.frame.live:
             self.frame.free(slot)
+        self.frame.fence()
         self.b.ret(ir.Constant(ir.IntType(32), codes.OK))
 
     # --- loops ------------------------------------------------------------------------------
@@ -89,7 +91,11 @@ class Statements(Dispatch):
             return
         low = self.expressions.index(n.min)
         step = self.expressions.index(n.step) if n.step is not None else i64(1)
+        streams = STREAM in n.annotations and not self.access.streaming
+        self.access.streaming |= streams
         jump = self.count(n.loop_var, n.min, n.extent, low, extent, step, n.body)
+        if streams:
+            self.access.streaming, self.frame.streams = False, True
         copies = as_int(n.annotations.get(UNROLL_COUNT))
         if copies:
             jump.set_metadata("llvm.loop", unroll_count(self.frame.unit.module, copies))

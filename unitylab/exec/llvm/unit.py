@@ -36,6 +36,7 @@ class Unit:
     threads: int = 1
     parallel_runtime: bool = False
     vector_bytes: int = 32
+    x86: bool = False
     places: list[Place] = field(default_factory=list)
     functions: dict[str, ir.Function] = field(default_factory=dict)
     outlined: int = 0

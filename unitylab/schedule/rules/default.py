@@ -17,6 +17,7 @@ from .register_tile import register_tile
 from .scheduling import Scheduling
 from .target_info import TargetInfo
 from .threads import parallelize
+from .transpose import transpose
 
 # A rule looks at a block and returns False, with nothing changed, where it does not apply. The
 # first that applies is taken.
@@ -24,8 +25,7 @@ Rule = Callable[[Scheduling, BlockRV], bool]
 
 WHOLE: tuple[Callable[[Scheduling], bool], ...] = ()  # a function that is one pattern as a whole
 REDUCTIONS: tuple[Rule, ...] = (matmul, column_reduction, register_tile)  # in program order
-OUTPUTS: tuple[Rule, ...] = (rows,)                   # last block first: it gathers its producers
-
+OUTPUTS: tuple[Rule, ...] = (transpose, rows)         # last block first: it gathers its producers
 LEFT: tuple[Rule, ...] = (row_reduction,)             # reductions that nothing gathered
 
 

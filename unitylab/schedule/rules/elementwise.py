@@ -9,7 +9,7 @@ from ...ir.prim import as_int
 from ..handles import BlockRV, LoopRV
 from ..patterns import injective_chain, is_injective
 from ..schedule import Schedule
-from .reduction import in_lanes
+from .reduction import in_lanes, stream
 from .scheduling import Scheduling
 
 FLAT_LANES = (64, 32, 16, 8)  # the vectors of flattened loops, the best first
@@ -27,7 +27,9 @@ def rows(s: Scheduling, block: BlockRV) -> bool:
     if injective_chain(s.sch.get(block)) and not _shared(s, block):
         flatten(s, block)
     loops = s.sch.get_loops(block)
-    if not loops or not in_lanes(s, block, loops[-1]):
+    if loops and in_lanes(s, block, loops[-1]):
+        stream(s, block, loops[-1])
+    else:
         s.vectorize_last(block)
     return True
 

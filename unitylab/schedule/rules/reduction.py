@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ...ir.prim import Div, Var, as_int
 from ...ir.tir import REDUCE, SPATIAL, Block, BufferLoad
 from ...ir.visitor import collect, free_vars
@@ -14,6 +16,7 @@ ROW_LANES = 64     # partial results of a row: four registers of 16 floats hide 
 SHORTEST = 8       # a loop of fewer iterations is left to the compiler
 CHUNK = 1024       # columns whose sums stay in the first-level cache
 ROWS_AT_ONCE = 8   # rows that are added while a piece of the sums is in registers
+STREAM_BYTES = 1 << 25  # results larger than the last-level cache of most machines
 
 
 def row_reduction(s: Scheduling, block: BlockRV) -> bool:
@@ -37,6 +40,14 @@ def in_lanes(s: Scheduling, block: BlockRV, loop: LoopRV) -> bool:
     if any(var not in free_vars(d.b) for d in collect(node.body, Div)):
         s.attempt("annotate", loop, "reciprocal", True)  # rows share their divisor
     return True
+
+
+def stream(s: Scheduling, block: BlockRV, loop: LoopRV) -> None:
+    """Stores past the caches what is too large to stay in them."""
+    buffer = s.sch.get(block).body.buffer
+    sizes = [as_int(e) for e in buffer.shape]
+    if None not in sizes and math.prod(sizes) * buffer.dtype.itemsize >= STREAM_BYTES:
+        s.attempt("annotate", loop, "nontemporal", True)
 
 
 def variable_of(s: Scheduling, block: BlockRV, loop: LoopRV) -> Var | None:
