@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..ir.module import IRModule, as_module
 from ..ir.relax import Function
-from ..ir.tir import BaseFunc
+from ..ir.tir import BaseFunc, PrimFunc
 from .graph import GraphChecker
 from .report import Complaint, Enough, Report
+from .tensor import TensorChecker
 
 
 def complaints(mod: IRModule | BaseFunc) -> list[Complaint]:
@@ -30,6 +31,8 @@ def _check(mod: IRModule, report: Report) -> Report:
             with report.at(name, func):
                 if isinstance(func, Function):
                     GraphChecker(mod, report).function(func)
+                elif isinstance(func, PrimFunc):
+                    TensorChecker(mod, report).function(func)
     except Enough:
         pass
     return report

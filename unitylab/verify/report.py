@@ -40,6 +40,7 @@ class Report:
     def __init__(self, first_only: bool = False):
         self.complaints: list[Complaint] = []
         self.first_only = first_only
+        self.near: Node | None = None  # the statement that is looked at
         self._places: list[tuple[str, Node]] = []
 
     @contextmanager
@@ -59,7 +60,7 @@ class Report:
 
     def say(self, rule: str, message: str, node: Node | None = None, hint: str = "") -> None:
         """Adds a complaint about `node`; its place in the text is the nearest that is known."""
-        around = [node, *(n for _, n in reversed(self._places))]
+        around = [node, self.near, *(n for _, n in reversed(self._places))]
         span = next((n.span for n in around if getattr(n, "span", None) is not None), None)
         place = ", ".join(p for p, _ in self._places) or "the module"
         self.complaints.append(Complaint(rule, place, message, hint, span, node))
