@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+import html
+from collections.abc import Callable, Iterable
+from typing import ClassVar
 
-
-@dataclass(frozen=True)
-class Span:
-    """A place in the text that a node was written in: file or cell, line from 1, columns from 0."""
-
-    source: str
-    line: int
-    column: int
-    end_line: int = 0
-    end_column: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.source}:{self.line}:{self.column + 1}"
+from .span import Span
+from .user_frames import short_traceback
 
 
 class UnityLabError(Exception):
     """Base of all errors that unitylab raises for bad input.
 
-    `span` is the place in the user's text when it is known, `hint` says what to try.
+    `span` is the place in the user's text when it is known, `hint` says what to try. `node` is
+    what the error is about and `program` what it is part of: for programs that were made by code
+    and have no text of their own, the line of the printed program is shown instead.
     """
 
-    def __init__(self, message: str, *, span: Span | None = None, hint: str = ""):
+    # draws nodes within a printed program; the room `script` puts it here
+    _draw: ClassVar[Callable[..., str] | None] = None
+
+    def __init__(self, message: str, *, span: Span | None = None, hint: str = "", node=None,
+                 program=None):
         self.message, self.span, self.hint = message, span, hint
+        self.node, self.program = node, program
         super().__init__(message)
 
     def __str__(self) -> str:
         place = f"{self.span}: " if self.span else ""
+        shown = self.excerpt()
         hint = f"\n  try: {self.hint}" if self.hint else ""
-        return f"{place}{self.message}{hint}"
+        return f"{place}{self.message}{shown and chr(10) + shown}{hint}"
+
+    def excerpt(self) -> str:
+        """The line of the user's text with a caret below, else that of the printed program; ""
+        where neither is known."""
+        shown = self.span.excerpt() if self.span else ""
+        if shown or self.node is None or UnityLabError._draw is None:
+            return shown
+        shown = UnityLabError._draw(self.program or self.node, [(self.node,)], around=0)
+        return shown and f"  in the printed program:\n{shown}"
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the user's own lines that led here, then the error."""
+        return short_traceback(self)
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", prefix: str = "") -> str:
+    """A hint that names what is spelt nearly like `name`; `otherwise` where nothing is."""
+    known = [k for k in known if isinstance(k, str)]
+    near = difflib.get_close_matches(name, known, 3)
+    if not near:
+        near = [k for k in known if k.lower() == name.lower()]
+    return f"did you mean {', '.join(prefix + n for n in near)}?" if near else otherwise
 
 
 class ParseError(UnityLabError):
@@ -68,4 +90,23 @@ class BoundsError(RuntimeCallError):
 
 
 class StructuralMismatch(UnityLabError, AssertionError):
-    """Two programs that should be structurally equal differ; shows where."""
+    """Two programs that should be structurally equal differ; shows where.
+
+    `left` and `right` are the programs; `places` are pairs of the ways, from the outside in, to
+    what differs on each side."""
+
+    def __init__(self, message: str, *, left=None, right=None, places=(), **kw):
+        super().__init__(message, **kw)
+        self.left, self.right, self.places = left, right, places
+
+    def excerpt(self) -> str:
+        """Both programs around the places that differ, each place with carets below."""
+        if self.left is None or UnityLabError._draw is None:
+            return super().excerpt()
+        sides = (("left", self.left, [a for a, _ in self.places]),
+                 ("right", self.right, [b for _, b in self.places]))
+        return "\n".join(f"--- {name}\n{UnityLabError._draw(program, ways, around=2)}"
+                         for name, program, ways in sides)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"

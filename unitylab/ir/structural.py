@@ -2,12 +2,13 @@
 
 Two programs are equal when they have the same structure and one renaming of bound variables and
 buffers turns one into the other. Names of variables never count; names of functions count unless
-`names=False`.
+`names=False`: then neither they nor the order of functions count.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,39 +16,80 @@ from . import module, prim, relax, tir
 from .errors import StructuralMismatch
 from .node import FrozenDict, Node
 from .op import Op
+from .structural_hash import pair_functions, structural_hash
 
 _BINDERS = (prim.Var, relax.Var, tir.Buffer)
+PLACES = 8  # that a mismatch lists
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs, where it lies (the fields from the top), and the nodes around it on each side,
+    from the outside in."""
+
+    path: str
+    left: object
+    right: object
+    around_left: tuple[Node, ...]
+    around_right: tuple[Node, ...]
+
+    def places(self) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+        """The ways to the differing nodes."""
+        return _way(self.around_left, self.left), _way(self.around_right, self.right)
+
+
+def _way(around: tuple[Node, ...], end) -> tuple[Node, ...]:
+    return (*around, end) if isinstance(end, Node) else around
+
+
+MISSING = type("Missing", (), {"__repr__": lambda self: "nothing"})()  # one side has no such item
 
 
 class _Compare:
-    """Compares two trees; remembers the renaming; `path` is where the first difference lies."""
+    """Compares two trees; remembers the renaming.
 
-    def __init__(self, map_free: bool, names: bool):
-        self.map_free, self.names = map_free, names
+    It stops at the first difference unless more are asked for: then it goes on beside it. The
+    renaming only grows, so that a pair that was found equal stays so; `equal` remembers such pairs,
+    and an expression that is shared is compared once."""
+
+    def __init__(self, map_free: bool, names: bool, most: int = 1):
+        self.map_free, self.names, self.most = map_free, names, most
         self.left: dict[int, Node] = {}
         self.right: dict[int, Node] = {}
         self.functions: dict[str, str] = {}
-        self.keep: list[Node] = []
+        self.functions_back: dict[str, str] = {}
+        self.equal: set[tuple[int, int, bool]] = set()
         self.path: list[str] = []
-        self.where: tuple[str, object, object] | None = None
+        self.around: list[tuple[Node, Node]] = []
+        self.found: list[Difference] = []
 
     def differ(self, a, b) -> bool:
-        if self.where is None:
-            self.where = ("".join(self.path), a, b)
-        return False
+        """Notes a difference; True where the comparison shall go on."""
+        left, right = zip(*self.around) if self.around else ((), ())
+        self.found.append(Difference("".join(self.path).lstrip("."), a, b, left, right))
+        return len(self.found) < self.most
 
     def value(self, a, b, defining: bool) -> bool:
         if isinstance(a, Node):
-            return isinstance(b, Node) and self.node(a, b, defining) or self.differ(a, b)
+            return self.node(a, b, defining) if isinstance(b, Node) else self.differ(a, b)
         if isinstance(a, tuple):
             return self.sequence(a, b, defining)
         if isinstance(a, FrozenDict):
             return self.mapping(a, b, defining)
         return plain_equal(a, b) or self.differ(a, b)
 
+    def step(self, name: str, a, b, defining: bool) -> bool:
+        """Compares what lies one step further along the path."""
+        self.path.append(name)
+        go_on = self.value(a, b, defining)
+        self.path.pop()
+        return go_on
+
     def sequence(self, a: tuple, b, defining: bool) -> bool:
-        if not isinstance(b, tuple) or len(a) != len(b):
+        if not isinstance(b, tuple):
             return self.differ(a, b)
+        if len(a) != len(b):
+            return self.lengths(a, b, defining)
         for i, (x, y) in enumerate(zip(a, b)):
             self.path.append(f"[{i}]")
             if not self.value(x, y, defining):
@@ -55,14 +97,29 @@ class _Compare:
             self.path.pop()
         return True
 
-    def mapping(self, a: FrozenDict, b, defining: bool) -> bool:
-        if not isinstance(b, FrozenDict) or a.keys() != b.keys():
-            return self.differ(a, b)
-        for key in sorted(a, key=str):
-            self.path.append(f"[{key!r}]")
-            if not self.value(a[key], b[key], defining):
+    def lengths(self, a: tuple, b: tuple, defining: bool) -> bool:
+        """Tuples of different length differ where the first item does, or else is missing."""
+        before, i = len(self.found), 0
+        for i, (x, y) in enumerate(zip(a, b)):
+            if not self.step(f"[{i}]", x, y, defining):
                 return False
-            self.path.pop()
+            if len(self.found) > before:
+                return True  # what follows is shifted
+        i = min(len(a), len(b))
+        self.path.append(f"[{i}]")
+        go_on = self.differ(a[i] if i < len(a) else MISSING, b[i] if i < len(b) else MISSING)
+        self.path.pop()
+        return go_on
+
+    def mapping(self, a: FrozenDict, b, defining: bool) -> bool:
+        if not isinstance(b, FrozenDict):
+            return self.differ(a, b)
+        for key in sorted({*a, *b}, key=str):
+            x, y = a.get(key, MISSING), b.get(key, MISSING)
+            if not self.names and key == "global_symbol" and MISSING not in (x, y):
+                continue
+            if not self.step(f"[{key!r}]", x, y, defining):
+                return False
         return True
 
     def node(self, a: Node, b: Node, defining: bool) -> bool:
@@ -76,43 +133,65 @@ class _Compare:
             return self.global_name(a, b)
         if isinstance(a, Op):
             return a.name == b.name or self.differ(a, b)
+        if isinstance(a, module.IRModule) and not self.names:
+            return self.modules(a, b)
         return self.fields(a, b, defining)
 
     def fields(self, a: Node, b: Node, defining: bool) -> bool:
+        pair = (id(a), id(b), defining)
+        if pair in self.equal:
+            return True
+        before = len(self.found)
+        self.around.append((a, b))
         for name, role in a.compared_fields:
             self.path.append(f".{name}")
-            if not self.value(getattr(a, name), getattr(b, name),
-                              defining or role == "definition"):
+            x, y, inside = getattr(a, name), getattr(b, name), defining or role == "definition"
+            if not (self.node(x, y, inside) if isinstance(x, Node) and isinstance(y, Node)
+                    else self.value(x, y, inside)):
                 return False
             self.path.pop()
+        self.around.pop()
+        if len(self.found) == before:
+            self.equal.add(pair)
         return True
 
     def binder(self, a: Node, b: Node, defining: bool) -> bool:
         known = self.left.get(id(a))
         if known is not None or id(b) in self.right:
             return known is b or self.differ(a, b)
-        if not (defining or self.map_free):
+        if not (defining or self.map_free) and not self.found:  # what differs may have bound it
             return a is b or self.differ(a, b)
         if type(a) is not type(b):
             return self.differ(a, b)
         self.left[id(a)], self.right[id(b)] = b, a
-        self.keep += (a, b)
         return self.fields(a, b, True)
 
     def global_name(self, a: prim.GlobalVar, b: prim.GlobalVar) -> bool:
-        if self.names:
-            return a.name == b.name or self.differ(a, b)
-        return self.functions.setdefault(a.name, b.name) == b.name or self.differ(a, b)
+        same = a.name == b.name if self.names else self.same_function(a.name, b.name)
+        return same or self.differ(a, b)
+
+    def same_function(self, a: str, b: str) -> bool:
+        """Whether two names stand for one function; a name that was not met yet may."""
+        return self.functions.setdefault(a, b) == b and self.functions_back.setdefault(b, a) == a
 
     def modules(self, a: module.IRModule, b: module.IRModule) -> bool:
-        if self.names:
-            return self.fields(a, b, False)
-        if len(a) != len(b):
-            return self.differ(tuple(a), tuple(b))
-        pairs = zip(a.items(), b.items())
-        self.functions = {x: y for (x, _), (y, _) in pairs}
-        return all(self.value(f, g, False) for f, g in zip(a.functions.values(),
-                                                           b.functions.values()))
+        """Modules whose functions may have other names and another order."""
+        pairs = pair_functions(a, b)
+        for x, y in pairs:
+            self.same_function(x, y)
+        whole = [(f"[{x!r}]", a[x], b[y]) for x, y in pairs]
+        left = {x for x, _ in pairs}
+        whole += [(f"[{x!r}]", f, MISSING) for x, f in a.items() if x not in left]
+        right = {y for _, y in pairs}
+        whole += [(f"[{y!r}]", MISSING, f) for y, f in b.items() if y not in right]
+        self.around.append((a, b))
+        for path, f, g in whole:
+            if not self.step(f".functions{path}", f, g, False):
+                return False
+        go_on = self.step(".attrs", a.attrs, b.attrs, False) and \
+            self.step(".global_infos", a.global_infos, b.global_infos, False)
+        self.around.pop()
+        return go_on
 
 
 def plain_equal(a, b) -> bool:
@@ -128,81 +207,45 @@ def plain_equal(a, b) -> bool:
     return a == b
 
 
-def _compare(a: Node, b: Node, map_free_vars: bool, names: bool) -> _Compare | None:
-    c = _Compare(map_free_vars, names)
-    if isinstance(a, module.IRModule) and isinstance(b, module.IRModule):
-        same = c.modules(a, b)
-    else:
-        same = c.value(a, b, False)
-    return None if same else c
+def differences(a: Node, b: Node, *, map_free_vars: bool = False, names: bool = True,
+                most: int = 1) -> list[Difference]:
+    """Where two programs differ, at most so many places; empty if they are equal.
+
+    What lies behind a difference is compared as far as it can be: the first is sure, later ones
+    may follow from it."""
+    compare = _Compare(map_free_vars, names, most)
+    if a is not b:
+        compare.value(a, b, False)
+    return compare.found
 
 
 def structural_equal(a: Node, b: Node, *, map_free_vars: bool = False, names: bool = True) -> bool:
     """Whether two programs are the same up to renaming of what they bind.
 
-    `map_free_vars`: variables that are bound outside may be renamed too. `names=False`: names of
-    functions do not count either."""
-    return a is b or _compare(a, b, map_free_vars, names) is None
+    `map_free_vars`: variables that are bound outside may be renamed too. `names=False`: names and
+    order of functions do not count either."""
+    return not differences(a, b, map_free_vars=map_free_vars, names=names)
 
 
 def assert_structural_equal(a: Node, b: Node, *, map_free_vars: bool = False,
                             names: bool = True) -> None:
-    """Raises StructuralMismatch with both programs and the first difference."""
-    found = None if a is b else _compare(a, b, map_free_vars, names)
-    if found is None:
+    """Raises StructuralMismatch with both programs around the places that differ."""
+    found = differences(a, b, map_free_vars=map_free_vars, names=names, most=PLACES)
+    if not found:
         return
-    path, x, y = found.where or ("", a, b)
+    first, more = found[0], len(found) - 1
     raise StructuralMismatch(
-        f"the programs differ at {path or 'the top'}:\n  left:  {_show(x)}\n  right: {_show(y)}\n"
-        f"--- left\n{_show(a, 4000)}\n--- right\n{_show(b, 4000)}")
+        f"the programs differ at {first.path or 'the top'}:\n"
+        f"  left:  {_show(first.left)}\n  right: {_show(first.right)}"
+        + (f"\n  and at {'; '.join(d.path for d in found[1:])}" if more else ""),
+        left=a, right=b, places=[d.places() for d in found])
 
 
-def _show(value, limit: int = 300) -> str:
+def _show(value, limit: int = 200) -> str:
     text = value.script() if isinstance(value, Node) else repr(value)
-    return text if len(text) <= limit else text[:limit] + " ..."
+    first = next((line for line in text.splitlines() if not line.startswith(("#", "@"))), "")
+    return text if text == first and len(text) <= limit else first[:limit] + " ..."
 
 
-class _Hasher:
-    """Hashes a tree; a bound variable counts as the number of its definition."""
-
-    def __init__(self, names: bool):
-        self.names = names
-        self.bound: dict[int, int] = {}
-        self.keep: list[Node] = []
-
-    def value(self, v, defining: bool) -> int:
-        if isinstance(v, Node):
-            return self.node(v, defining)
-        if isinstance(v, tuple):
-            return hash(tuple([self.value(x, defining) for x in v]))
-        if isinstance(v, FrozenDict):
-            return hash(tuple([(k, self.value(v[k], defining)) for k in sorted(v, key=str)]))
-        if isinstance(v, np.ndarray):
-            return hash((v.dtype.str, v.shape, v.tobytes()))
-        if callable(v):
-            return hash(getattr(v, "__qualname__", ""))
-        return hash((type(v).__name__, v)) if v == v else hash("nan")
-
-    def node(self, n: Node, defining: bool) -> int:
-        if isinstance(n, _BINDERS):
-            number = self.bound.get(id(n))
-            if number is not None:
-                return hash(("bound", number))
-            if not defining:
-                return hash(("free", getattr(n, "name", "")))
-            self.bound[id(n)] = len(self.bound)
-            self.keep.append(n)
-        elif isinstance(n, prim.GlobalVar):
-            return hash(("global", n.name)) if self.names else hash("global")
-        elif isinstance(n, Op):
-            return hash(n.name)
-        elif isinstance(n, module.IRModule) and not self.names:
-            return hash(tuple(self.value(f, False) for f in n.functions.values()))
-        inside = defining and isinstance(n, _BINDERS) or defining
-        return hash((n.kind_name, *[self.value(getattr(n, f), inside or r == "definition")
-                                    for f, r in n.compared_fields]))
-
-
-def structural_hash(a: Node, *, names: bool = True) -> int:
-    """A hash that structurally equal programs share (within one process)."""
-    return _Hasher(names).node(a, False)
+__all__ = ["Difference", "assert_structural_equal", "differences", "plain_equal",
+           "structural_equal", "structural_hash"]

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..ir.errors import ParseError, Span, UnityLabError
+from ..ir.errors import ParseError, UnityLabError, did_you_mean
+from ..ir.node import Node
+from ..ir.span import SourceText, Span, numbered
+from .document import Document, NodeSpan
+from .print_relax import print_document
+
+MOST_LINES = 60  # of a program that a picture shows
 
 
 @dataclass
@@ -19,38 +28,98 @@ class Source:
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self):
-        self.lines = self.text.splitlines()
+        self.lines = re.split("\r\n|\r|\n", self.text)  # as Python counts them
+        self.place = SourceText(self.name, self.lines, self.first_line, self.column_offset)
+        self.ascii = self.text.isascii()
 
     def span(self, n: ast.AST) -> Span:
         """The place of a syntax node."""
         shift, cut = self.first_line - 1, self.column_offset
-        return Span(self.name, n.lineno + shift, n.col_offset + cut,
-                    (n.end_lineno or n.lineno) + shift, (n.end_col_offset or n.col_offset) + cut)
+        start, last, end = n.col_offset, n.end_lineno or n.lineno, n.end_col_offset or n.col_offset
+        if not self.ascii:  # Python counts bytes
+            start, end = self.characters(n.lineno, start), self.characters(last, end)
+        return Span(self.place, n.lineno + shift, start + cut, last + shift, end + cut)
 
-    def excerpt(self, line: int, column: int, end: int | None = None) -> str:
-        """The line with a caret below. `line` counts from 1 within the text."""
+    def characters(self, line: int, column: int) -> int:
+        """The number of characters in the first `column` bytes of a line."""
         if not 1 <= line <= len(self.lines):
-            return ""
-        text = self.lines[line - 1]
-        width = max(1, (end or column + 1) - column)
-        number = str(line + self.first_line - 1)
-        shown = text if len(text) <= 200 else text[:200] + "..."
-        caret = " " * min(column, 200) + "^" * min(width, max(1, len(shown) - column))
-        return f"\n  {number} | {shown}\n  {' ' * len(number)} | {caret}"
+            return column
+        return len(self.lines[line - 1].encode()[:column].decode(errors="ignore"))
 
     def error(self, n: ast.AST, message: str, hint: str = "") -> ParseError:
         """A ParseError at a syntax node."""
-        end = n.end_col_offset if n.end_lineno == n.lineno else None
-        return ParseError(message + self.excerpt(n.lineno, n.col_offset, end),
-                          span=self.span(n), hint=hint)
+        return ParseError(message, span=self.span(n), hint=hint)
 
     def located(self, n: ast.AST, e: Exception) -> UnityLabError:
         """An error that happened while `n` was read, with its place."""
-        if isinstance(e, UnityLabError):
-            if e.span is not None:
-                return e
-            kind = type(e) if isinstance(e, UnityLabError) else ParseError
-            found = self.error(n, e.message, e.hint)
-            return found if kind is ParseError else kind(found.message, span=found.span,
-                                                         hint=found.hint)
-        return self.error(n, f"{type(e).__name__}: {e}")
+        if not isinstance(e, UnityLabError):
+            return self.error(n, f"{type(e).__name__}: {e}")
+        if e.span is None:
+            e.span = self.span(n)
+        return e
+
+
+def argument_error(source: Source, n: ast.Call, name: str, call, e: TypeError) -> ParseError:
+    """Arguments that do not fit a function of the language: which, and what it takes."""
+    unknown = re.search(r"unexpected keyword argument '(\w+)'", str(e))
+    takes = _signature(call)
+    if unknown is None or unknown.group(1) not in {k.arg for k in n.keywords}:
+        text = re.sub(r"^[\w.<>]+\(\)", name, str(e))
+        return source.error(n, text, takes and f"{name}({', '.join(takes)})")
+    word = next(k for k in n.keywords if k.arg == unknown.group(1))
+    return source.error(word, f"{name} has no argument {word.arg!r}",
+                        did_you_mean(word.arg, takes, f"{name}({', '.join(takes)})"))
+
+
+def _signature(call) -> list[str]:
+    try:
+        return [p for p in inspect.signature(call).parameters if not p.startswith("_")]
+    except (TypeError, ValueError):
+        return []
+
+
+def draw(program: Node, ways: Sequence[Sequence[Node]], around: int = 0) -> str:
+    """The printed program around some nodes, with carets below them.
+
+    A way leads from the outside to the node that is meant; where it is not printed itself, the
+    nearest node around it is marked. `around` lines before and after are shown, and everything
+    where nothing can be marked. "" for programs that cannot be printed."""
+    try:
+        document = print_document(program)
+        places = {_find(document, way) for way in ways} - {None}
+    except Exception:  # a broken program must not hide the complaint about it
+        return ""
+    return _picture(document.text.split("\n"), places, around)
+
+
+def _find(document: Document, way: Sequence[Node]) -> NodeSpan | None:
+    """The innermost printed place along a way."""
+    found = None
+    for node in way:
+        inside = [s for s in (*document.spans, *document.expressions)
+                  if s.node is node and (found is None or _within(s, found))]
+        found = min(inside, key=lambda s: (s.end_line - s.line), default=found)
+    return found
+
+
+def _within(s: NodeSpan, around: NodeSpan) -> bool:
+    return (around.line, around.column) <= (s.line, s.column) and \
+        (s.end_line, s.end_column) <= (around.end_line, around.end_column)
+
+
+def _picture(lines: list[str], places: set[NodeSpan], around: int) -> str:
+    marks: dict[int, list[tuple[int, int]]] = {}
+    for s in places:
+        k, text = s.line, lines[s.line - 1]
+        while text.lstrip().startswith("@") and k < s.end_line:  # the line that has the name
+            k, text = k + 1, lines[k]
+        marks.setdefault(k, []).append((s.column, s.end_column if s.end_line == k else len(text)))
+    shown = sorted({k for m in marks for k in range(m - around, m + around + 1)
+                    if 1 <= k <= len(lines)}) or list(range(1, len(lines) + 1))
+    width, parts, last = len(str(shown[-1])), [], 0
+    for k in shown[:MOST_LINES]:
+        if k > last + 1:
+            parts.append("  ...")
+        parts.append(numbered(k, lines[k - 1], marks.get(k, ()), width))
+        last = k
+    return "\n".join(parts if last == len(lines) or around == 0 else [*parts, "  ..."])

@@ -4,13 +4,12 @@ are looked up in scopes and in the namespaces `T`, `R`, `I`."""
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Mapping
 
 import numpy as np
 
 from ..ir import prim, relax, tir
-from ..ir.errors import ParseError, UnityLabError
+from ..ir.errors import ParseError, UnityLabError, did_you_mean
 from ..ir.module import IRModule
 from ..ir.node import Node
 from ..ir.op import Op, get_op
@@ -19,7 +18,7 @@ from ..ir.structural import structural_equal
 from . import ir as I  # noqa: E741 - the namespace's name
 from . import relax as R
 from . import tir as T
-from .diagnostics import Source
+from .diagnostics import Source, argument_error
 from .print_relax import STORE
 
 _BINARY = {ast.Add: prim.add, ast.Sub: prim.sub, ast.Mult: prim.mul, ast.Div: prim.div,
@@ -47,6 +46,9 @@ _GRAPH = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "d
 _VALUES = (bool, int, float, str, bytes, type(None), tuple, list, dict, np.ndarray, np.generic,
            Node, Op, IRModule)
 MAX_DEPTH = 120
+# what a mistake in the text may raise in the functions that build nodes
+_MISTAKES = (UnityLabError, TypeError, ValueError, AttributeError, ArithmeticError, LookupError,
+             AssertionError)
 
 
 def _exponent(b):
@@ -94,10 +96,9 @@ class Evaluator:
             return self.outer_value(n, self.outer[n.id])
         known = [k for s in self.scopes for k in s] + [k for k, v in self.outer.items()
                                                       if isinstance(v, _VALUES)]
-        near = difflib.get_close_matches(n.id, known, 3)
-        raise self.source.error(n, f"the name {n.id!r} is not defined",
-                                f"did you mean {', '.join(near)}?" if near else
-                                "names are defined by parameters, loops and assignments above")
+        raise self.source.error(n, f"the name {n.id!r} is not defined", did_you_mean(
+            n.id, dict.fromkeys([*known, *_ROOTS, *_BUILTINS]),
+            "names are defined by parameters, loops and assignments above"))
 
     def outer_value(self, n: ast.Name, value):
         if any(value is root for root in _ROOTS.values()):
@@ -124,13 +125,17 @@ class Evaluator:
             if self.depth > MAX_DEPTH:
                 raise self.source.error(n, "this expression is nested too deeply")
             return method(n)
-        except UnityLabError as e:
-            raise self.source.located(n, e) from None
-        except (TypeError, ValueError, AttributeError, ArithmeticError, KeyError, IndexError,
-                AssertionError) as e:
+        except _MISTAKES as e:
             raise self.source.located(n, e) from None
         finally:
             self.depth -= 1
+
+    def located(self, method, n: ast.AST):
+        """`method(n)`; what goes wrong in it is the fault of the text at `n`."""
+        try:
+            return method(n)
+        except _MISTAKES as e:
+            raise self.source.located(n, e) from None
 
     def eval_Constant(self, n: ast.Constant):
         if isinstance(n.value, int) and abs(n.value) >= 2**64:
@@ -259,13 +264,15 @@ class Evaluator:
         base = self.eval(n.value)
         if base is T:
             if n.attr not in T.NAMES:
-                raise self.source.error(n, f"T.{n.attr} is not known", _near(n.attr, T.NAMES, "T."))
+                raise self.source.error(n, f"T.{n.attr} is not known",
+                                        did_you_mean(n.attr, T.NAMES, prefix="T."))
             return self.wrap(f"T.{n.attr}", T.NAMES[n.attr])
         if base is R:
             return self.wrap(f"R.{n.attr}", R.resolve(n.attr))
         if base is I:
             if n.attr not in I.NAMES:
-                raise self.source.error(n, f"I.{n.attr} is not known", _near(n.attr, I.NAMES, "I."))
+                raise self.source.error(n, f"I.{n.attr} is not known",
+                                        did_you_mean(n.attr, I.NAMES, prefix="I."))
             return self.wrap(f"I.{n.attr}", I.NAMES[n.attr])
         if isinstance(base, R.OpNamespace):
             return self.wrap(n.attr, getattr(base, n.attr))
@@ -276,7 +283,7 @@ class Evaluator:
                 raise self.source.error(n, f"a module has no function {n.attr!r}")
             if base.functions is not None and n.attr not in base.functions:
                 raise self.source.error(n, f"the module has no function {n.attr!r}",
-                                        _near(n.attr, base.functions, ""))
+                                        did_you_mean(n.attr, base.functions))
             return prim.GlobalVar(n.attr, span=self.source.span(n))
         return self.attribute(n, base)
 
@@ -373,7 +380,10 @@ class Evaluator:
 
     def invoke(self, n: ast.Call, callee, args, kwargs):
         if isinstance(callee, Builder):
-            return callee.call(*args, **kwargs)
+            try:
+                return callee.call(*args, **kwargs)
+            except TypeError as e:
+                raise argument_error(self.source, n, callee.name, callee.call, e) from None
         if isinstance(callee, (Op, T.ScalarType, T.HandleType, T._BufferType, R._InfoType)):
             return callee(*args, **kwargs)
         return self.call_function(n, callee, args, kwargs)
@@ -450,11 +460,6 @@ def extent_between(low, high):
 def _takes_regions(callee) -> bool:
     return isinstance(callee, Builder) and callee.name in (
         "T.reads", "T.writes", "T.match_buffer", "reads", "writes")
-
-
-def _near(name: str, names, prefix: str) -> str:
-    near = difflib.get_close_matches(name, list(names), 3)
-    return f"did you mean {', '.join(prefix + m for m in near)}?" if near else ""
 
 
 def _kind(value) -> str:

@@ -95,11 +95,12 @@ class Reader:
         if kind == "prim_func":
             parser = self.parser(TirParser, module=ref)
             self.names(parser, ref)
-            return parser.parse(n, private)
+            return parser.located(lambda d: parser.parse(d, private), n)
         if kind == "function":
             parser = self.parser(RelaxParser, module=ref, mod=mod)
             self.names(parser, ref)
-            return parser.parse(n, private, bool(options.get("pure", True)))
+            pure = bool(options.get("pure", True))
+            return parser.located(lambda d: parser.parse(d, private, pure), n)
         raise self.source.error(n, f"@{kind} is not part of the language here")
 
     def names(self, parser: Evaluator, ref: ModuleRef) -> None:

@@ -102,7 +102,7 @@ class RelaxParser(TirParser):
             if method is None:
                 raise self.source.error(s, f"{type(s).__name__} is no statement of graph "
                                            "functions")
-            method(s)
+            self.located(method, s)
         return None
 
     def expression(self, n: ast.expr) -> Expr:

@@ -227,7 +227,7 @@ class TirParser(Evaluator):
             method = getattr(self, f"stmt_{type(s).__name__}", None)
             if method is None:
                 raise self.source.error(s, f"{type(s).__name__} is no statement of the language")
-            method(s)
+            self.located(method, s)
 
     def launches(self, s: ast.stmt) -> bool:
         """Whether it is `tx = T.launch_thread("threadIdx.x", 128)`."""
