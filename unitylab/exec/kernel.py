@@ -94,6 +94,7 @@ def compile_kernel(mod: IRModule, name: str, target: Target, checked: bool) -> K
     """The kernel of a tensor program; equal programs are compiled once a process."""
     func = mod[name]
     family = tuple(_family(mod, name))
+    _refuse_recursion(name, dict(family))
     key = (structural_hash(_anonymous(func)), target, checked)
     for other, callees, kernel in _cache.get(key, ()):
         if _same(func, other, family, callees):
@@ -120,6 +121,26 @@ def _same(a: PrimFunc, b: PrimFunc, family, callees) -> bool:
         structural_equal(f, g) for (_, f), g in zip(family[1:], callees[1:]))
 
 
+def _refuse_recursion(name: str, family: dict[str, PrimFunc]) -> None:
+    """Raises BuildError for programs that call themselves: nothing bounds the stack they need."""
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            raise BuildError(f"{name} calls itself ({' -> '.join((*path, name))})",
+                             span=family[name].span, hint="write the repetition as a loop")
+        if name in done or name not in family:
+            return
+        for callee in _callees(family[name]):
+            visit(callee, (*path, name))
+        done.add(name)
+    visit(name, ())
+
+
+def _callees(func: PrimFunc) -> list[str]:
+    return [c.op.name for c in collect(func.body, prim.Call) if isinstance(c.op, prim.GlobalVar)]
+
+
 def _family(mod: IRModule, name: str) -> Iterator[tuple[str, PrimFunc]]:
     """A tensor program and those that it calls."""
     seen, todo = set(), [name]
@@ -130,8 +151,7 @@ def _family(mod: IRModule, name: str) -> Iterator[tuple[str, PrimFunc]]:
             continue
         seen.add(name)
         yield name, func
-        todo += [c.op.name for c in collect(func.body, prim.Call)
-                 if isinstance(c.op, prim.GlobalVar)]
+        todo += _callees(func)
 
 
 def _compile(mod: IRModule, name: str, target: Target, checked: bool, names: set[str]) -> Kernel:

@@ -1,4 +1,8 @@
-"""Finds an OpenMP runtime with LLVM's interface: one that is loaded, or that of a wheel."""
+"""Finds an OpenMP runtime with LLVM's interface: one that is loaded, or that of a wheel.
+
+Threads are not bound to cores unless the user says OMP_PROC_BIND: binding pins the calling thread
+too, and the pools that other libraries start from it would then share one core.
+"""
 
 from __future__ import annotations
 

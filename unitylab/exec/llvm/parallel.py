@@ -12,6 +12,7 @@ from ...ir.tir import Buffer
 from ...ir.visitor import walk
 from .expressions import Expressions
 from .frame import Frame, Memory
+from .races import collides
 from .statements import Statements, jumps
 from .types import I32, I64, PTR, VOID, i64, known
 
@@ -25,7 +26,8 @@ class Outliner:
     def __call__(self, loop: tir.For) -> bool:
         unit = self.frame.unit
         if unit.threads < 2 or not unit.parallel_runtime or self.frame.function.name.startswith(
-                "outlined.") or loop.step is not None or jumps(loop.body) or returns(loop.body):
+                "outlined.") or loop.step is not None or jumps(loop.body) or returns(loop.body) \
+                or collides(loop):
             return False
         outer = Expressions(self.frame, None)
         low, extent = outer.index(loop.min), outer.index(loop.extent)
