@@ -40,11 +40,13 @@ class Executable:
         return {n: f for n, f in self._callees.items() if isinstance(f, TensorFunction)}
 
     def time(self, name: str, *args, warmup: int = 2, repeats: int = 0,
-             seconds: float = 0.2) -> Timing:
-        """Run times of `name(*args)` in seconds.
+             seconds: float = 0.2, flush_cache: bool = False) -> Timing:
+        """Run times of `name(*args)` in seconds: median, least, and `quantile(q)`.
 
-        repeats: number of runs; 0 means as many as fit into `seconds`, 5 at least."""
-        return measure(lambda: self[name](*args), warmup, repeats, seconds)
+        repeats: number of runs; 0 means as many as fit into `seconds`, 5 at least.
+        flush_cache: each run finds its arguments in memory, not in the caches."""
+        function = self[name]
+        return measure(lambda: function(*args), warmup, repeats, seconds, flush_cache)
 
     def profile(self, name: str, *args, repeats: int = 5) -> list[StepTime]:
         """The median seconds of each step of a graph function."""

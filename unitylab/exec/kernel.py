@@ -19,8 +19,7 @@ from ..pipelines.lower import lower
 from . import object_cache
 from .llvm import unit as codes
 from .llvm.functions import emit_unit, readable
-from .llvm.jit import (MachineCode, compile_ir, fingerprint, is_x86, listing, load,
-                       vector_bytes)
+from .llvm.jit import MachineCode, compile_ir, fingerprint, is_x86, listing, load, vector_bytes
 from .llvm.openmp import openmp_symbols
 from .llvm.signature import Signature, signature_of, written_buffers
 from .llvm.unit import Unit
