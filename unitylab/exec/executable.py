@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..ir.errors import BuildError, RuntimeCallError
+from ..ir.errors import BuildError, RuntimeCallError, did_you_mean
 from ..ir.module import IRModule
 from .plan import Plan
 from .target import Target
@@ -22,7 +22,8 @@ class Executable:
         found = self._callees.get(name)
         if found is None:
             raise RuntimeCallError(f"the executable has no function {name!r}",
-                                   hint=f"it has: {', '.join(self._callees) or 'none'}")
+                                   hint=did_you_mean(
+                str(name), self._callees, f"it has: {', '.join(self._callees) or 'none'}"))
         return found
 
     def __contains__(self, name: str) -> bool:
@@ -65,10 +66,12 @@ class Executable:
         parts = {"llvm": lambda k: k.listing[0], "llvm-input": lambda k: k.unoptimised,
                  "asm": lambda k: k.listing[1]}
         if kind not in parts:
-            raise BuildError(f"unknown kind of source {kind!r}", hint=", ".join(parts))
+            raise BuildError(f"unknown kind of source {kind!r}",
+                             hint=did_you_mean(str(kind), parts, ", ".join(parts)))
         kernels = self.kernels
         if func is not None and func not in kernels:
             raise BuildError(f"no tensor program is called {func!r}",
-                             hint=f"there are: {', '.join(kernels) or 'none'}")
+                             hint=did_you_mean(
+                str(func), kernels, f"there are: {', '.join(kernels) or 'none'}"))
         chosen = [kernels[func]] if func is not None else kernels.values()
         return "\n".join(parts[kind](f.kernel) for f in chosen)

@@ -9,7 +9,7 @@ import numpy as np
 from ..interp.interpreter import Shape
 from ..interp.packed import get_func
 from ..ir import relax
-from ..ir.errors import BuildError, RuntimeCallError
+from ..ir.errors import BuildError, RuntimeCallError, did_you_mean
 from ..ir.module import IRModule
 from ..ir.node import Node
 from ..ir.op import Op
@@ -146,7 +146,7 @@ class GraphCompiler(Dispatch):
     def visit_GlobalVar(self, e: GlobalVar) -> Evaluate:
         if e.name not in self.mod:
             raise BuildError(f"{self.name}: the module has no function {e.name!r}", span=e.span,
-                             hint=f"it has: {', '.join(self.mod)}")
+                             hint=did_you_mean(e.name, self.mod, f"it has: {', '.join(self.mod)}"))
         return lambda act: self.callees[e.name]
 
     def visit_ExternFunc(self, e: relax.ExternFunc) -> Evaluate:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
-from ..ir.errors import RuntimeCallError, UnityLabError
+from ..ir.errors import RuntimeCallError, UnityLabError, did_you_mean
 
 _FUNCS: dict[str, Callable] = {}
 
@@ -32,9 +31,6 @@ def get_func(name: str) -> Callable:
     """The registered function. Raises RuntimeCallError with near names."""
     fn = _FUNCS.get(name)
     if fn is None:
-        near = difflib.get_close_matches(name, _FUNCS, 3)
-        raise RuntimeCallError(
-            f"no library function is registered as {name!r}",
-            hint=f"did you mean {', '.join(near)}?" if near
-            else f'ul.register_func({name!r}, fn) makes a Python function known')
+        raise RuntimeCallError(f"no library function is registered as {name!r}", hint=did_you_mean(
+            name, _FUNCS, f"ul.register_func({name!r}, fn) makes a Python function known"))
     return fn

@@ -8,6 +8,8 @@ from functools import cached_property
 import ml_dtypes
 import numpy as np
 
+from .errors import did_you_mean
+
 _CUSTOM = {n: getattr(ml_dtypes, n) for n in dir(ml_dtypes) if n.startswith(("float", "bfloat"))}
 _PATTERN = re.compile(r"(bool|handle|void|[a-z]*?float\d+(?:_[a-z0-9]+?)?|uint\d+|int\d+)"
                       r"(?:x(vscalex)?(\d+))?$")
@@ -25,7 +27,7 @@ class DataType(str):
     def _parts(self) -> tuple[str, str | None, str | None]:
         m = _PATTERN.match(self)
         if not m:
-            raise ValueError(f"unknown data type {str(self)!r}")
+            raise ValueError(_unknown(self))
         return m.group(1), m.group(2), m.group(3)
 
     @cached_property
@@ -94,6 +96,12 @@ class DataType(str):
 _INTERNED: dict[str, DataType] = {}
 
 
+def _unknown(name: str) -> str:
+    common = [f"{kind}{bits}" for kind in ("float", "int", "uint") for bits in (16, 32, 64)]
+    near = did_you_mean(str(name), [*common, "int8", "uint8", "bool", "handle", *_CUSTOM])
+    return f"unknown data type {str(name)!r}{near and '; ' + near}"
+
+
 def dtype(name: str | np.dtype | type) -> DataType:
     """The `DataType` of a spelling or a NumPy dtype. Raises ValueError for an unknown one."""
     if type(name) is DataType:
@@ -105,7 +113,7 @@ def dtype(name: str | np.dtype | type) -> DataType:
         _ = found._parts
         if found.kind == "float" and found.bits not in (16, 32, 64) and key not in _CUSTOM:
             if found._parts[0] not in _CUSTOM:
-                raise ValueError(f"unknown data type {key!r}")
+                raise ValueError(_unknown(key))
         _INTERNED[key] = found
     return found
 

@@ -51,7 +51,7 @@ class UnityLabError(Exception):
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", prefix: str = "") -> str:
     """A hint that names what is spelt nearly like `name`; `otherwise` where nothing is."""
     known = [k for k in known if isinstance(k, str)]
-    near = difflib.get_close_matches(name, known, 3)
+    near = difflib.get_close_matches(name, known, 3, 0.6 if len(name) > 3 else 0.5)
     if not near:
         near = [k for k in known if k.lower() == name.lower()]
     return f"did you mean {', '.join(prefix + n for n in near)}?" if near else otherwise

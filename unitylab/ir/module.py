@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from .errors import Span, UnityLabError
+from .errors import Span, UnityLabError, did_you_mean
 from .node import EMPTY, FrozenDict, Node, child, node, span_field
 from .prim import GlobalVar
 from .relax import Function
@@ -25,7 +25,8 @@ class IRModule(Node):
         name = name.name if isinstance(name, GlobalVar) else name
         if name not in self.functions:
             known = ", ".join(self.functions) or "none"
-            raise UnityLabError(f"the module has no function {name!r}", hint=f"it has: {known}")
+            raise UnityLabError(f"the module has no function {name!r}", hint=did_you_mean(
+                str(name), self.functions, f"it has: {known}"))
         return self.functions[name]
 
     def __contains__(self, name) -> bool:

@@ -7,12 +7,11 @@ of its own.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import StructInfoError
+from .errors import StructInfoError, did_you_mean
 from .node import FrozenDict, Node, node, note, plain
 from .relax import Call, DataTypeImm, Expr, ExternFunc, ShapeExpr, StringImm, as_expr
 from .struct_info import as_dims
@@ -120,8 +119,9 @@ def bind(op: Op, args: tuple, kwargs: dict) -> dict[str, Any]:
     for key, value in kwargs.items():
         if key not in names or key in values:
             what = "given twice" if key in values else "unknown"
-            raise StructInfoError(f"{op.short}: argument {key!r} is {what}",
-                                  hint=f"{op.short}({', '.join(names)})")
+            usage = f"{op.short}({', '.join(names)})"
+            raise StructInfoError(f"{op.short}: argument {key!r} is {what}", hint=usage if
+                                  key in values else did_you_mean(key, names, usage))
         values[key] = value
     for p in op.params:
         if p.name not in values:
@@ -145,7 +145,6 @@ def get_op(name: str) -> Op:
     """The op of a name, with or without the leading "relax.". Raises StructInfoError."""
     found = OPS.get(name) or OPS.get(f"relax.{name}")
     if found is None:
-        near = difflib.get_close_matches(name, [o.short for o in OPS.values()], 3)
-        raise StructInfoError(f"no operator is called {name!r}",
-                              hint=f"did you mean {', '.join(near)}?" if near else "")
+        raise StructInfoError(f"no operator is called {name!r}", hint=did_you_mean(
+            str(name).removeprefix("relax."), [o.short for o in OPS.values()]))
     return found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..ir.errors import ParseError, UnityLabError, did_you_mean
 from ..ir.node import Node
@@ -44,7 +46,7 @@ class Source:
         """The number of characters in the first `column` bytes of a line."""
         if not 1 <= line <= len(self.lines):
             return column
-        return len(self.lines[line - 1].encode()[:column].decode(errors="ignore"))
+        return len(self.lines[line - 1].encode(errors="replace")[:column].decode(errors="ignore"))
 
     def error(self, n: ast.AST, message: str, hint: str = "") -> ParseError:
         """A ParseError at a syntax node."""
@@ -59,23 +61,40 @@ class Source:
         return e
 
 
-def argument_error(source: Source, n: ast.Call, name: str, call, e: TypeError) -> ParseError:
-    """Arguments that do not fit a function of the language: which, and what it takes."""
-    unknown = re.search(r"unexpected keyword argument '(\w+)'", str(e))
-    takes = _signature(call)
-    if unknown is None or unknown.group(1) not in {k.arg for k in n.keywords}:
-        text = re.sub(r"^[\w.<>]+\(\)", name, str(e))
-        return source.error(n, text, takes and f"{name}({', '.join(takes)})")
-    word = next(k for k in n.keywords if k.arg == unknown.group(1))
-    return source.error(word, f"{name} has no argument {word.arg!r}",
-                        did_you_mean(word.arg, takes, f"{name}({', '.join(takes)})"))
-
-
-def _signature(call) -> list[str]:
+def call_checked(source: Source, n: ast.Call, name: str, call, args, kwargs):
+    """`call(*args, **kwargs)` of a function of the language. Arguments that do not fit are an error
+    that says what it takes; so is a word it would ignore that is spelt nearly like one it knows."""
+    for word in kwargs:
+        takes = _arguments(call)
+        if takes and word not in takes and difflib.get_close_matches(word, takes, 1, 0.8):
+            raise _unknown_argument(source, n, name, word, takes)
     try:
-        return [p for p in inspect.signature(call).parameters if not p.startswith("_")]
+        return call(*args, **kwargs)
+    except TypeError as e:
+        if e.__traceback__.tb_next is not None:  # it happened further inside
+            raise
+        takes = _arguments(call)
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(e))
+        if unknown:
+            raise _unknown_argument(source, n, name, unknown.group(1), takes) from None
+        text = re.sub(r"^[\w.<>]+\(\)", name, str(e))
+        raise source.error(n, text, f"{name}({', '.join(takes)})") from None
+
+
+def _unknown_argument(source: Source, n: ast.Call, name: str, word: str, takes) -> ParseError:
+    place = next(k for k in n.keywords if k.arg == word)
+    return source.error(place, f"{name} has no argument {word!r}",
+                        did_you_mean(word, takes, f"{name}({', '.join(takes)})"))
+
+
+@lru_cache(4096)
+def _arguments(call) -> tuple[str, ...]:
+    """The names of the arguments that a function takes."""
+    try:
+        found = inspect.signature(call).parameters.values()
     except (TypeError, ValueError):
-        return []
+        return ()
+    return tuple(p.name for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
 
 
 def draw(program: Node, ways: Sequence[Sequence[Node]], around: int = 0) -> str:

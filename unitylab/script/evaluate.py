@@ -18,7 +18,7 @@ from ..ir.structural import structural_equal
 from . import ir as I  # noqa: E741 - the namespace's name
 from . import relax as R
 from . import tir as T
-from .diagnostics import Source, argument_error
+from .diagnostics import Source, call_checked
 from .print_relax import STORE
 
 _BINARY = {ast.Add: prim.add, ast.Sub: prim.sub, ast.Mult: prim.mul, ast.Div: prim.div,
@@ -313,7 +313,10 @@ class Evaluator:
             return Builder("astype", lambda to: prim.cast(base, to))
         if isinstance(base, relax.Expr) and n.attr == "astype":
             return Builder("astype", lambda to: get_op("astype")(base, dtype=to))
-        raise self.source.error(n, f"{_kind(base)} has no attribute {n.attr!r} here")
+        known = ("dtype", "astype") if not isinstance(base, tir.Buffer) else \
+            ("data", "shape", "strides", "elem_offset", "dtype", "scope", "view", "vload", "vstore")
+        raise self.source.error(n, f"{_kind(base)} has no attribute {n.attr!r} here",
+                                did_you_mean(n.attr, known))
 
     def buffer_method(self, n, buffer, name, args, kwargs):
         indices = tir.as_indices(tuple(args[0])) if args else ()
@@ -380,10 +383,7 @@ class Evaluator:
 
     def invoke(self, n: ast.Call, callee, args, kwargs):
         if isinstance(callee, Builder):
-            try:
-                return callee.call(*args, **kwargs)
-            except TypeError as e:
-                raise argument_error(self.source, n, callee.name, callee.call, e) from None
+            return call_checked(self.source, n, callee.name, callee.call, args, kwargs)
         if isinstance(callee, (Op, T.ScalarType, T.HandleType, T._BufferType, R._InfoType)):
             return callee(*args, **kwargs)
         return self.call_function(n, callee, args, kwargs)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from ..arith.regions import derive_regions
 from ..ir import prim, tir
 from ..ir.dtypes import INT32, INT64, VOID, dtype
+from ..ir.errors import did_you_mean
 from ..ir.node import EMPTY, FrozenDict, Node
 from ..ir.op import freeze
 from . import tir as T
+from .diagnostics import call_checked
 from .evaluate import Builder, Evaluator, ModuleRef, Region, extent_between
 
 _LOOP_KINDS = {"T.serial": tir.SERIAL, "T.parallel": tir.PARALLEL, "T.vectorized": tir.VECTORIZED,
@@ -386,8 +388,9 @@ class TirParser(Evaluator):
         if name == "T.grid":
             return self.grid(n)
         if name not in _LOOP_KINDS:
-            raise self.source.error(n.iter, "a loop runs over range, T.grid, T.serial, T.parallel, "
-                                            "T.vectorized, T.unroll or T.thread_binding")
+            raise self.source.error(n.iter.func, "a loop runs over range, T.grid, T.serial, "
+                                    "T.parallel, T.vectorized, T.unroll or T.thread_binding",
+                                    did_you_mean(name, [*_LOOP_KINDS, "T.grid"]))
         if not isinstance(n.target, ast.Name):
             raise self.source.error(n.target, "one loop variable expected")
         bounds = [self.bound(a) for a in n.iter.args]
@@ -455,7 +458,8 @@ class TirParser(Evaluator):
             return self.emit(tir.AttrStmt(node, key, prim.literal(value), self.inner(n.body)), n)
         if name == "T.launch_thread":
             return self.launch(n, call)
-        raise self.source.error(call, f"with {name} is not part of the language")
+        raise self.source.error(call.func, f"with {name} is not part of the language", did_you_mean(
+            name, ("T.block", "T.sblock", "T.init", "T.LetStmt", "T.attr", "T.launch_thread")))
 
     def launch(self, n: ast.With, call: ast.Call) -> None:
         tag, extent = self.eval(call.args[0]), prim.literal(self.eval(call.args[1]))
@@ -518,8 +522,9 @@ class TirParser(Evaluator):
                 self.axis(t, _AXIS_KINDS[letter], self.loops[id(value)], value)
             return True
         if kind not in _AXIS_KINDS:
-            raise self.source.error(n, f"{name} is not known",
-                                    "T.axis.spatial, reduce, opaque, scan or remap")
+            raise self.source.error(n.value.func, f"{name} is not known", did_you_mean(
+                kind, ("spatial", "reduce", "opaque", "scan", "remap"),
+                "T.axis.spatial, reduce, opaque, scan or remap", "T.axis."))
         dom, value = self.eval(n.value.args[0]), self.eval(n.value.args[1])
         value = prim.literal(value)
         self.axis(names[0], _AXIS_KINDS[kind], self.domain(dom, value), value)
@@ -590,7 +595,7 @@ class TirParser(Evaluator):
             values = tuple(a if isinstance(a, Node) else prim.literal(a) for a in args)
             return prim.Call(VOID, callee, values)
         if isinstance(callee, Builder):
-            return callee.call(*args, **kwargs)
+            return call_checked(self.source, n, callee.name, callee.call, args, kwargs)
         return super().call_function(n, callee, args, kwargs)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import prim, relax
 from ..ir.dtypes import dtype
-from ..ir.errors import UnityLabError
+from ..ir.errors import UnityLabError, did_you_mean
 from ..ir.module import IRModule
 from ..ir.node import Node
 from ..ir.op import Op
@@ -373,7 +373,8 @@ def print_document(node: Node, dialect: str = "unity") -> Document:
     dialect: "unity" (papers, courses, blogs) or "tvm" (today's Apache TVM)."""
     spelling = DIALECTS.get(dialect)
     if spelling is None:
-        raise UnityLabError(f"no dialect is called {dialect!r}", hint=", ".join(DIALECTS))
+        raise UnityLabError(f"no dialect is called {dialect!r}",
+                            hint=did_you_mean(str(dialect), DIALECTS, ", ".join(DIALECTS)))
     document = printed(Printer(spelling), node).document()
 
     def reprint() -> Document:

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import builtins
-import difflib
 
 import numpy as np
 
 from ..ir import relax
 from ..ir.dtypes import INT64
 from ..ir.dtypes import dtype as _dtype
-from ..ir.errors import ParseError, StructInfoError
+from ..ir.errors import ParseError, StructInfoError, did_you_mean
 from ..ir.node import EMPTY, FrozenDict, Node
 from ..ir.op import OPS, Op, freeze
 from ..ir.prim import PrimExpr, literal
@@ -216,9 +215,9 @@ def _infos(infos) -> builtins.tuple:
 def _op(name) -> Op:
     found = OPS.get(f"relax.{name}")
     if found is None:
-        near = difflib.get_close_matches(name, [o.short for o in OPS.values()], 3)
-        raise ParseError(f"no operator is called R.{name}",
-                         hint=f"did you mean {', '.join('R.' + n for n in near)}?" if near else "")
+        known = {o.short: None for o in OPS.values()}
+        known |= {n.rpartition(".")[0]: None for n in known if "." in n} | dict.fromkeys(_OWN)
+        raise ParseError(f"nothing is called R.{name}", hint=did_you_mean(name, known, prefix="R."))
     return found
 
 

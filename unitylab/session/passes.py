@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-
-from ..ir.errors import UnityLabError
+from ..ir.errors import UnityLabError, did_you_mean
 from ..ir.transform import Pass
 from ..pipelines import all_passes
 
@@ -13,10 +11,8 @@ def find_pass(name: str) -> Pass:
     """The pass of a name with its default options. Raises UnityLabError with near names."""
     passes = all_passes()
     if name not in passes:
-        near = difflib.get_close_matches(name, passes, 3)
-        raise UnityLabError(f"no pass is called {name!r}",
-                            hint=f"did you mean {', '.join(near)}?" if near else
-                            f"there are: {', '.join(passes)}")
+        raise UnityLabError(f"no pass is called {name!r}", hint=did_you_mean(
+            name, passes, f"there are: {', '.join(passes)}"))
     try:
         return passes[name]()
     except TypeError as e:

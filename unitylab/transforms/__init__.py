@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..ir.errors import did_you_mean
 from ..ir.transform import FunctionPass, Pass, Sequential
 from .cross.fuse_tir import FuseTIR
 from .relax.annotate_tir_op_pattern import AnnotateTIROpPattern
@@ -29,3 +30,8 @@ def all_passes() -> dict[str, type[Pass]]:
     """The pass classes by name, in alphabetical order."""
     found = {n: c for n, c in globals().items() if isinstance(c, type) and issubclass(c, Pass)}
     return {n: found[n] for n in sorted(found) if found[n] not in (Pass, FunctionPass, Sequential)}
+
+
+def __getattr__(name: str):
+    near = "" if name.startswith("_") else did_you_mean(name, all_passes())
+    raise AttributeError(f"no pass is called {name!r}{near and '; ' + near}")

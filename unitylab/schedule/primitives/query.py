@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-
-from ...ir.errors import ScheduleError
+from ...ir.errors import ScheduleError, did_you_mean
 from ...ir.tir import Block, For
 from ..dependence import blocks_in, consumers, is_output, producers
 from ..nest import Nest
@@ -23,9 +21,8 @@ def get_block(nest: Nest, name: str, func_name: str | None = None) -> Block:
         raise ScheduleError(f"{len(found)} blocks are called {name!r}", span=found[1].span,
                             hint="give them different names, or use get_child_blocks")
     names = [b.name for b in blocks]
-    close = difflib.get_close_matches(name, names, 1)
     raise ScheduleError(f"there is no block {name!r} in {func_name!r}",
-                        hint=f"{close[0]!r}" if close else f"it has: {', '.join(names)}")
+                        hint=did_you_mean(name, names, f"it has: {', '.join(names)}"))
 
 
 @primitive(returns=LOOPS, block=BLOCK)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...ir.errors import TransformError
+from ...ir.errors import TransformError, did_you_mean
 from ...ir.infer import match_info
 from ...ir.module import IRModule
 from ...ir.node import EMPTY, FrozenDict
@@ -38,7 +38,8 @@ class BindParams(Pass):
         unknown = [n for n in self.params if n not in known]
         if unknown:
             raise TransformError(f"{self.func_name} has no parameter {unknown[0]!r}",
-                                 hint=f"it has: {', '.join(p.name for p in func.params)}")
+                                 hint=did_you_mean(
+                unknown[0], known, f"it has: {', '.join(p.name for p in func.params)}"))
         chosen = {p: as_argument(p, self.params[p.name]) for p in func.params
                   if p.name in self.params and recorder.wants("bind", p)}
         if not chosen:
