@@ -69,7 +69,7 @@ def test_a_module_of_several_functions():
 
 def test_unknown_block_suggests(schedule):
     sch = schedule("matmul_relu")
-    with pytest.raises(ScheduleError, match="no block 'CC' in 'main'\n  try: 'C'"):
+    with pytest.raises(ScheduleError, match="no block 'CC' in 'main'\n  try: did you mean C?"):
         sch.get_block("CC")
 
 
