@@ -1,0 +1,107 @@
+"""The sizes of the nest of a contraction: tiles, panels, blocks, and what is packed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ...ir.prim import as_int
+from ...ir.tir import BufferLoad
+from .contraction import Contraction
+from .scheduling import Scheduling
+
+REGISTERS = 24          # vector registers that sums may take of 32
+PANEL_BYTES = 1 << 21   # of the packed right factor at a time
+BLOCK_BYTES = 1 << 18   # of the left factor at a time
+PACK_ROWS = 32          # rows from which packing the right factor pays
+ALIAS_BYTES = 2048      # rows that are a multiple of this apart fall into the same cache sets
+PARALLEL_WORK = 1 << 18  # multiply-adds below which threads cost more than they bring
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The sizes of a nest. `panel`: columns of a tile; `rows`: rows of a tile."""
+
+    lanes: int
+    panel: int
+    rows: int
+    pack_left: bool
+    pack_right: bool
+    chunk: int        # row tiles of a block
+    block: int        # panels that are packed together
+    threads: int
+
+    @staticmethod
+    def of(c: Contraction, s: Scheduling) -> Plan:
+        size = c.output.dtype.itemsize
+        lanes = max(1, s.target.lanes * 4 // size)
+        width = as_int(c.column.dom.extent)
+        height = as_int(c.row.dom.extent) if c.row is not None else 1
+        pack_right = width is None or _scattered(c) or \
+            far_apart(c) and (height is None or height >= PACK_ROWS)
+        panel = _panel(width, lanes, height, pack_right)
+        rows = _rows(height, REGISTERS // -(-panel // lanes))
+        depth = c.depth or 1024
+        tiles = height // rows if height else None
+        threads = s.target.threads if _work(c) >= PARALLEL_WORK else 1
+        chunk = _chunk(tiles, max(1, BLOCK_BYTES // (rows * depth * size)), threads)
+        return Plan(lanes, panel, rows, pack_right and _packs_left(c, size), pack_right, chunk,
+                    max(1, PANEL_BYTES // (panel * depth * size)), threads)
+
+
+def _work(c: Contraction) -> int:
+    """Multiply-adds; symbolic sizes count as large."""
+    return math.prod(as_int(it.dom.extent) or 1024 for it in c.block.iter_vars)
+
+
+def _scattered(c: Contraction) -> bool:
+    """Whether neighbouring columns are not neighbours in the right factor."""
+    return not isinstance(c.right, BufferLoad) or c.stride(c.right, c.column.var) != 1
+
+
+def far_apart(c: Contraction) -> bool:
+    """Whether steps of the reduction move by more than a few cache lines."""
+    step = c.stride(c.right, c.reduce[-1].var)
+    return step is None or abs(step) * c.output.dtype.itemsize > 256
+
+
+def _packs_left(c: Contraction, size: int) -> bool:
+    if not isinstance(c.left, BufferLoad) or c.row is None:
+        return c.row is not None
+    step = c.stride(c.left, c.row.var)
+    return c.stride(c.left, c.reduce[-1].var) != 1 or step is None or \
+        step * size % ALIAS_BYTES == 0
+
+
+def _panel(width: int | None, lanes: int, height: int | None, packed: bool) -> int:
+    """Columns of a tile: a divisor of the width where there is a good one."""
+    if width is None:
+        return 2 * lanes
+    if height == 1 and not packed:
+        return next((n for n in (4 * lanes, 2 * lanes) if width >= n), width)
+    if width <= 2 * lanes:
+        return -(-width // lanes) * lanes if packed else width
+    if packed or width % (2 * lanes) == 0:
+        return 2 * lanes
+    fits = (n for n in range(4 * lanes, lanes - 1, -lanes // 2) if width % n == 0)
+    return next(fits, 2 * lanes)
+
+
+def _rows(height: int | None, most: int) -> int:
+    """Rows of a tile: a divisor of the height where there is a good one."""
+    most = max(1, min(most, 12))
+    if height is None:
+        return min(8, most)
+    if height <= most:
+        return height
+    order = [n for n in (8, 6, 12, 10, 9, 7, 5, 11, 4) if n <= most]
+    return next((n for n in order if height % n == 0), order[0] if order else most)
+
+
+def _chunk(tiles: int | None, most: int, threads: int) -> int:
+    """Row tiles of a block: a divisor of their number, blocks for each thread."""
+    if not tiles:
+        return 1
+    fits = [n for n in range(1, min(most, tiles) + 1) if tiles % n == 0]
+    even = [n for n in fits if tiles // n % threads == 0]
+    return max(even or fits)

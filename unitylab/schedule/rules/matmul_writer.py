@@ -1,0 +1,211 @@
+"""Writes the nest of a contraction: packed factors, blocks, and tiles with sums in registers."""
+
+from __future__ import annotations
+
+from ...ir.prim import PrimExpr, as_int, call_intrin, floordiv, literal
+from ...ir.tir import (AllocBuffer, Buffer, BufferStore, IfThenElse, IterVar, Stmt, decl_buffer,
+                       seq)
+from ...ir.visitor import fold_substitute, substitute
+from .contraction import Contraction
+from .loops import loop, nested, parallel, unrolled, vectors
+from .matmul_plan import Plan
+
+
+class Writer:
+    """Writes the nest of a contraction after a plan."""
+
+    loop_kind = staticmethod(loop)
+
+    def __init__(self, c: Contraction, plan: Plan):
+        self.c, self.p = c, plan
+        self.t = c.column.var.dtype
+        self.width: PrimExpr = c.column.dom.extent
+        self.height: PrimExpr = c.row.dom.extent if c.row is not None else literal(1, self.t)
+        self.depth = literal(1, self.t)
+        for it in c.reduce:
+            self.depth = self.depth * it.dom.extent
+        self.at: dict = {}   # values of the outer variables
+
+    def loop(self, name: str, extent, body, kind=loop) -> Stmt:
+        return kind(name, extent, body, dtype=self.t)
+
+    def place(self, e, **values):
+        """`e` at a point: `row`, `column`, and the variables of the reduction by `k`."""
+        mapping = dict(self.at)
+        if self.c.row is not None and "row" in values:
+            mapping[self.c.row.var] = values["row"]
+        if "column" in values:
+            mapping[self.c.column.var] = values["column"]
+        for it, v in zip(self.c.reduce, values.get("k", ())):
+            mapping[it.var] = v
+        return fold_substitute(e, mapping)
+
+    # --- the whole --------------------------------------------------------------------------
+
+    def nest(self) -> Stmt:
+        """Outer loops around the tiles; the first of them in parallel if it is long."""
+        outer = sorted(self.c.outer, key=lambda it: as_int(it.dom.extent) == 1)
+        wide = self._many(outer) and self.p.threads > 1
+
+        def around(rest: list[IterVar], first: bool) -> Stmt:
+            if not rest:
+                return self.matrix(self.p.threads > 1 and not wide)
+            it = rest[0]
+
+            def body(v):
+                self.at[it.var] = v
+                return around(rest[1:], False)
+            kind = parallel if first and wide else loop
+            return self.loop(it.var.name, it.dom.extent, body, kind)
+        return around(outer, True)
+
+    def _many(self, outer) -> bool:
+        """Whether the first outer loop gives every thread enough to do."""
+        if not outer:
+            return False
+        extent = as_int(outer[0].dom.extent)
+        return extent is None or extent >= 2 * self.p.threads
+
+    def matrix(self, threads: bool) -> Stmt:
+        """All rows and columns at one point of the outer loops."""
+        if self.p.pack_right:
+            return self._packed(threads)
+        width, panel = as_int(self.width), self.p.panel
+        whole, rest = divmod(width, panel)
+
+        def columns(start, count, wide, by_panel):
+            return self.rows(threads and not by_panel, count, wide, lambda panel_no, k, j: (
+                self.place(self.c.right, column=start + panel_no * panel + j, k=k)), start, wide)
+        if threads and as_int(self.height) in (None, *range(2 * self.p.rows)) and whole > 1:
+            parts = [self.loop("j0", whole, lambda v: columns(v * panel, 1, panel, True), parallel)]
+        else:
+            parts = [columns(literal(0, self.t), whole, panel, False)] if whole else []
+        if rest:
+            parts.append(columns(literal(whole * panel, self.t), 1, rest, False))
+        return seq(*parts)
+
+    def _packed(self, threads: bool) -> Stmt:
+        """Blocks of panels: pack, then use."""
+        width, panel, block = as_int(self.width), self.p.panel, self.p.block
+        if width is None:
+            panels = floordiv(self.width + (panel - 1), literal(panel, self.t))
+            return self._block(literal(0, self.t), panels, threads)
+        panels = -(-width // panel)
+        whole, rest = divmod(panels, block)
+        parts = []
+        if whole:
+            parts.append(self.loop("jb", whole, lambda v: self._block(
+                v * block, literal(block, self.t), threads, width % panel != 0 and not rest)))
+        if rest:
+            parts.append(self._block(literal(whole * block, self.t), literal(rest, self.t),
+                                     threads, width % panel != 0))
+        return seq(*parts)
+
+    def _block(self, first, panels, threads: bool, ragged: bool = True) -> Stmt:
+        panel = self.p.panel
+        packed = decl_buffer((panels, self.depth, panel), self.c.output.dtype, "right_packed")
+
+        def operand(panel_no, k, j):
+            return packed[panel_no, self.flat(k), j]
+        fill = self.loop("jo", panels, lambda jo: self._fill(packed, first, jo, ragged),
+                         parallel if threads else loop)
+        return seq(AllocBuffer(packed), fill, self.rows(
+            threads, panels, panel, operand, first * panel, panel if not ragged else None))
+
+    def flat(self, k) -> PrimExpr:
+        """The number of a term of the sum."""
+        number = literal(0, self.t)
+        for it, v in zip(self.c.reduce, k):
+            number = number * it.dom.extent + v
+        return number
+
+    def _fill(self, packed: Buffer, first, jo, ragged: bool) -> Stmt:
+        """One panel of the right factor; columns beyond the last are zero."""
+        start = (first + jo) * self.p.panel
+        dtype = self.c.output.dtype
+
+        def full(k):
+            return vectors("j", self.p.panel, self.p.lanes, lambda j: BufferStore(
+                packed, self.place(self.c.right, column=start + j, k=k),
+                (jo, self.flat(k), j)), self.t)
+
+        def partial(k):
+            return self.loop("j", self.p.panel, lambda j: BufferStore(packed, call_intrin(
+                dtype, "if_then_else", start + j < self.width,
+                self.place(self.c.right, column=start + j, k=k),
+                literal(0, dtype)), (jo, self.flat(k), j)))
+        if not ragged:
+            return self.over_k(full)
+        return IfThenElse(start + self.p.panel <= self.width, self.over_k(full),
+                          self.over_k(partial))
+
+    def over_k(self, body) -> Stmt:
+        return nested([it.var.name for it in self.c.reduce],
+                      [it.dom.extent for it in self.c.reduce], body, self.t)
+
+    # --- rows -------------------------------------------------------------------------------
+
+    def rows(self, threads: bool, panels, wide: int, operand, start, full: int | None) -> Stmt:
+        """All rows against some panels; rows that fill no tile come last."""
+        height, rows = as_int(self.height), self.p.rows
+        kind = parallel if threads else loop
+
+        def part(first, tiles, tall, in_chunks):
+            return self._row_blocks(kind, first, tiles, tall, in_chunks, panels, wide, operand,
+                                    start, full)
+        zero = literal(0, self.t)
+        if height is None:
+            tiles = floordiv(self.height, literal(rows, self.t))
+            return seq(part(zero, tiles, rows, 1),
+                       part(tiles * rows, self.height - tiles * rows, 1, 1))
+        whole, rest = divmod(height, rows)
+        return seq(part(zero, literal(whole, self.t), rows, self.p.chunk) if whole else None,
+                   part(literal(whole * rows, self.t), literal(1, self.t), rest, 1)
+                   if rest else None)
+
+    def _row_blocks(self, kind, first, tiles, tall, chunk, panels, wide, operand, start, full):
+        def block(ib):
+            base = first + ib * (chunk * tall)
+            packed = decl_buffer((chunk, tall, self.depth + 16), self.c.output.dtype, "left_packed")
+
+            def left(io, i, k):
+                if self.p.pack_left:
+                    return packed[io, i, self.flat(k)]
+                return self.place(self.c.left, row=base + io * tall + i, k=k)
+            fill = self.loop("io", chunk, lambda io: self.loop("i", tall, lambda i: self.over_k(
+                lambda k: BufferStore(packed, self.place(
+                    self.c.left, row=base + io * tall + i, k=k), (io, i, self.flat(k))))))
+            tiles_ = self.loop("jo", panels, lambda jo: self.loop("io", chunk, lambda io: self.tile(
+                lambda i, k: left(io, i, k), lambda k, j: operand(jo, k, j),
+                base + io * tall, start + jo * self.p.panel, tall, wide, full)))
+            return seq(AllocBuffer(packed), fill, tiles_) if self.p.pack_left else tiles_
+        count = tiles if chunk == 1 else literal(as_int(tiles) // chunk, self.t)
+        return self.loop("ib", count, block, kind)
+
+    # --- a tile -----------------------------------------------------------------------------
+
+    def tile(self, left, right, row, column, tall: int, wide: int, full: int | None) -> Stmt:
+        """Sums in registers, then the epilogue. `full` None: some columns may be beyond the
+        last."""
+        acc = decl_buffer((tall, wide), self.c.output.dtype, "acc", scope="local")
+
+        def each(body):
+            return unrolled("i", tall, lambda i: vectors(
+                "j", wide, self.p.lanes, lambda j: body(i, j), self.t), self.t)
+        clear = each(lambda i, j: BufferStore(acc, literal(0, acc.dtype), (i, j)))
+        add = self.over_k(lambda k: each(lambda i, j: BufferStore(
+            acc, acc[i, j] + left(i, k) * right(k, j), (i, j))))
+
+        def write(source, i, j):
+            swap = substitute(self.c.store, {self.c.accumulator: source[i, j]})
+            return self.place(swap, row=row + i, column=column + j)
+        out = each(lambda i, j: write(acc, i, j))
+        if full is None:
+            # a copy: indexed by a variable, the sums themselves would leave the registers
+            edge = decl_buffer(acc.shape, acc.dtype, "edge", scope="local")
+            some = self.loop("i", tall, lambda i: self.loop(
+                "j", self.width - column, lambda j: write(edge, i, j)))
+            copy = each(lambda i, j: BufferStore(edge, acc[i, j], (i, j)))
+            some = seq(AllocBuffer(edge), copy, some)
+            out = IfThenElse(column + wide <= self.width, out, some)
+        return seq(AllocBuffer(acc), clear, add, out)
