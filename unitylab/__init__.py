@@ -7,6 +7,7 @@
 from . import ir, ops, pipelines, transforms
 from .exec.build import build
 from .exec.executable import Executable
+from .exec.machine import machine
 from .interp import interpret, register_func
 from .ir import errors, te
 from .ir.block_builder import BlockBuilder
@@ -27,6 +28,6 @@ transforms.DefaultSchedule = DefaultSchedule
 __version__ = "0.1.0"
 __all__ = ["BlockBuilder", "Executable", "GlobalVar", "IRModule", "Pass", "Recorder", "Schedule",
            "Sequential", "Session", "UnityLabError", "WellFormedError", "assert_structural_equal",
-           "build", "complaints", "errors", "interpret", "ir", "lab", "ops", "parse", "pipelines",
+           "build", "complaints", "errors", "interpret", "ir", "lab", "machine", "ops", "parse", "pipelines",
            "register_func", "structural_equal", "structural_hash", "te", "transforms",
            "well_formed"]
