@@ -40,9 +40,11 @@ def _non_max_suppression(call: Call) -> StructInfo:
     if not call.op.attr(call, "return_indices"):
         return x
     if x.dims is None:
-        return _unknown((INT32, INT32), (2, 2))
-    return TupleStructInfo((_tensor(x.dims[:2], INT32),
-                            _tensor((x.dims[0], literal(1, "int64")), INT32)))
+        found = _unknown((INT32, INT32), (2, 2)).fields
+    else:
+        found = (_tensor(x.dims[:2], INT32), _tensor((x.dims[0], literal(1, "int64")), INT32))
+    soft = call.op.attr(call, "soft_nms_sigma") > 0  # it gives the boxes with new scores first
+    return TupleStructInfo((x, *found) if soft else found)
 
 
 def _regions(call: Call) -> StructInfo:

@@ -6,8 +6,9 @@ from ..ir import prim, relax
 from ..ir.module import IRModule
 from ..ir.node import Node
 from ..ir.op import Op
-from ..ir.struct_info import StructInfo
-from ..ir.visitor import walk
+from ..ir.struct_info import ObjectStructInfo, PrimStructInfo, TensorStructInfo
+from .calls import CallChecker
+from .infos import describe, difference, rank
 from .report import Report
 from .symbols import Symbols
 
@@ -22,6 +23,7 @@ class GraphChecker:
         self.visible: set[int] = set()
         self.defined: dict[int, relax.Var] = {}
         self.symbols = Symbols(report)
+        self.calls = CallChecker(mod, report)
         self.in_dataflow = False
 
     # --- functions and scopes ---------------------------------------------------------------
@@ -44,6 +46,9 @@ class GraphChecker:
         self.sequence(f.body)
         if f.ret_struct_info is not None:
             self.symbols.check(f.ret_struct_info, f)
+            if why := difference(f.ret_struct_info, relax.info_of(f.body)):
+                self.report.say("struct-info", f"the result is not what is declared: {why}", f.body,
+                                f"-> {' '.join(relax.info_of(f.body).script().split())}")
         self.visible, self.in_dataflow = visible, dataflow
         self.symbols.restore(symbols)
 
@@ -74,6 +79,7 @@ class GraphChecker:
         """The value is checked in the scope before the variable, the variable after."""
         if isinstance(b, relax.MatchCast):
             self.leaf(b.value, "the value of a match_cast")
+            self.cast(b)
             self.symbols.define_by_match(b.struct_info)
             self.symbols.check(b.struct_info, b)
         elif isinstance(b.value, relax.Function):
@@ -83,6 +89,7 @@ class GraphChecker:
             return
         else:
             self.value(b.value)
+            self.calls.value(b.value, b.var.struct_info)
         self.define(b.var)
         info = b.var.struct_info
         if info is None:
@@ -90,6 +97,15 @@ class GraphChecker:
                             "ul.transforms.Normalize() infers it")
         elif not isinstance(b, relax.MatchCast):
             self.symbols.check(info, b.var)
+
+    def cast(self, b: relax.MatchCast) -> None:
+        """A cast may succeed, and its variable is what it casts to."""
+        if why := difference(b.struct_info, relax.info_of(b.value)):
+            self.report.say("struct-info", f"this match_cast always fails: {why}", b,
+                            "cast to what the value may be, or convert it")
+        elif why := difference(b.var.struct_info, b.struct_info):
+            self.report.say("struct-info", f"the variable {b.var.name!r} is not what the match_cast "
+                            f"gives: {why}", b)
 
     def define(self, var: relax.Var) -> None:
         """A variable is defined once."""
@@ -133,11 +149,29 @@ class GraphChecker:
             self.report.say("dataflow", "a dataflow block holds no if", e,
                             "close the block before it, or ul.transforms.ToNonDataflow()")
         self.leaf(e.cond, "the condition")
+        self.condition(e)
         for side in (e.true_branch, e.false_branch):
             visible, symbols = set(self.visible), self.symbols.save()
             self.sequence(side)
             self.visible = visible
             self.symbols.restore(symbols)
+
+    def condition(self, e: relax.If) -> None:
+        """The condition may be one bool."""
+        info = relax.info_of(e.cond)
+        if info is None or isinstance(info, ObjectStructInfo):
+            return
+        if not isinstance(info, (TensorStructInfo, PrimStructInfo)):
+            found = describe(info)
+        elif info.dtype and not info.dtype.is_bool:
+            found = f"dtype {info.dtype}"
+        elif isinstance(info, TensorStructInfo) and rank(info) > 0:
+            found = f"a tensor of rank {rank(info)}"
+        else:
+            return
+        self.report.say("condition", f"the condition of an if has {found}, one bool is expected"
+                        if "dtype" in found else f"the condition of an if is {found}, one bool is "
+                        "expected", e, 'R.Tensor((), "bool")')
 
     def leaf(self, e: Node, what: str) -> None:
         """Something that needs no computation; variables in it are visible."""
@@ -179,8 +213,3 @@ class GraphChecker:
 
 def _kind(e: Node) -> str:
     return f"a {type(e).__name__}"
-
-
-def infos_in(root: Node) -> list[StructInfo]:
-    """All struct infos below a node."""
-    return [n for n in walk(root) if isinstance(n, StructInfo)]
