@@ -28,6 +28,7 @@ transforms.DefaultSchedule = DefaultSchedule
 __version__ = "0.1.0"
 __all__ = ["BlockBuilder", "Executable", "GlobalVar", "IRModule", "Pass", "Recorder", "Schedule",
            "Sequential", "Session", "UnityLabError", "WellFormedError", "assert_structural_equal",
-           "build", "complaints", "errors", "interpret", "ir", "lab", "machine", "ops", "parse", "pipelines",
+           "build", "complaints", "errors", "interpret", "ir", "lab", "machine", "ops", "parse",
+           "pipelines",
            "register_func", "structural_equal", "structural_hash", "te", "transforms",
            "well_formed"]
