@@ -10,6 +10,7 @@ import unitylab as ul
 from unitylab.ir import prim, tir
 from unitylab.ir.errors import ParseError, RuntimeCallError, UnityLabError, WellFormedError
 from unitylab.ir.span import SourceText, Span
+from unitylab.script import relax as R
 
 LOOP = '''
 @T.prim_func
@@ -217,3 +218,14 @@ def test_a_word_that_would_be_ignored_is_refused_where_it_looks_misspelt(line):
 def test_unknown_data_types_name_a_near_one():
     shown = complaint(LOOP.format("C = T.alloc_buffer((1,), 'flaot32')"))
     assert "unknown data type 'flaot32'; did you mean float32" in shown
+
+
+def test_the_verifier_shows_the_printed_line_of_a_module_made_by_code():
+    x, q = (R.Var(name, R.Tensor((2, 3), "float32")) for name in "xq")
+    bb = ul.BlockBuilder()
+    with bb.function("main", [x]):
+        y = bb.emit(R.exp(x))
+        bb.emit_func_output(bb.emit(R.add(y, q)))
+    with pytest.raises(WellFormedError, match="(?s)'q' is used.*in the printed program") as found:
+        ul.well_formed(bb.get())
+    assert under_caret(str(found.value)) == "q"

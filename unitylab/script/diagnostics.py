@@ -137,7 +137,7 @@ def _picture(lines: list[str], places: set[NodeSpan], around: int) -> str:
                     if 1 <= k <= len(lines)}) or list(range(1, len(lines) + 1))
     width, parts, last = len(str(shown[-1])), [], 0
     for k in shown[:MOST_LINES]:
-        if k > last + 1:
+        if k > last + 1 and (parts or around):
             parts.append("  ...")
         parts.append(numbered(k, lines[k - 1], marks.get(k, ()), width))
         last = k

@@ -21,13 +21,15 @@ class Complaint:
     hint: str = ""
     span: Span | None = None
     node: Node | None = None
+    program: Node | None = None  # the function that `node` is part of
 
     def __str__(self) -> str:
         return str(self.error())
 
     def error(self) -> WellFormedError:
         """The complaint as an error."""
-        return WellFormedError(f"{self.place}: {self.message}", span=self.span, hint=self.hint)
+        return WellFormedError(f"{self.place}: {self.message}", span=self.span, hint=self.hint,
+                               node=self.node, program=self.program)
 
 
 class Enough(Exception):
@@ -63,6 +65,8 @@ class Report:
         around = [node, self.near, *(n for _, n in reversed(self._places))]
         span = next((n.span for n in around if getattr(n, "span", None) is not None), None)
         place = ", ".join(p for p, _ in self._places) or "the module"
-        self.complaints.append(Complaint(rule, place, message, hint, span, node))
+        about = next((n for n in around if n is not None), None)
+        program = self._places[0][1] if self._places else None
+        self.complaints.append(Complaint(rule, place, message, hint, span, about, program))
         if self.first_only:
             raise Enough
