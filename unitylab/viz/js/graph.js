@@ -1,0 +1,373 @@
+// The graph: positions from Graphviz where Python sent them, else in layers. Groups (functions that
+// are called, layers by name) open and close, a node's neighbourhood can be shown alone.
+
+const SIGN = { added: "+", removed: "−", changed: "~" };
+const TOO_MANY = 200; // boxes: from here on groups start closed
+const cut = (text, room, each = 6.9) => {
+  const most = Math.max(3, Math.floor(room / each));
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+};
+
+// what is visible: groups that are closed stand for what is in them
+const visible = (app) => {
+  const { nodes = [], groups = [], edges = [] } = app.view.graph || {};
+  const near = app.options.near && app.selected ? neighbours(app, app.options.near) : null;
+  const shut = new Map(groups.map((g) => [g.id, g]));
+  const up = (id) => { // the outermost closed group around a group
+    let found = null;
+    for (let g = shut.get(id); g; g = shut.get(g.parent)) {
+      if (!near && !app.opened.has(g.id)) found = g;
+    }
+    return found;
+  };
+  const stand = new Map();
+  const boxes = new Map();
+  for (const n of nodes) {
+    if (near && !near.has(n.id)) continue;
+    const g = n.group ? up(n.group) : null;
+    const box = g ? boxes.get(g.id) || { ...g, w: 0, h: 44, kind: "group", inner: [] } : n;
+    if (g) box.inner.push(n);
+    boxes.set(box.id, box);
+    stand.set(n.id, box.id);
+  }
+  const shown = new Map();
+  for (const [a, b, status, points] of edges) {
+    const [x, y] = [stand.get(a), stand.get(b)];
+    if (x && y && x !== y) shown.set(`${x} ${y}`, { a: x, b: y, status, points });
+  }
+  return { boxes: [...boxes.values()], edges: [...shown.values()], groups: near ? [] :
+    groups.filter((g) => app.opened.has(g.id) && !up(g.id)), near };
+};
+
+const neighbours = (app, far) => {
+  const found = new Set([app.selected]);
+  for (let k = 0; k < far; k += 1) {
+    const now = new Set(found);
+    for (const [a, b] of app.view.graph.edges) {
+      if (now.has(a)) found.add(b);
+      if (now.has(b)) found.add(a);
+    }
+  }
+  return found;
+};
+
+// positions of boxes and open groups: a group is laid out by itself, then stands as one box
+const arrange = (seen) => {
+  const at = new Map();
+  const frames = new Map();
+  const parents = new Map(seen.groups.map((g) => [g.id, g]));
+  const home = (b) => (parents.has(b.kind === "group" ? b.parent : b.group)
+    ? (b.kind === "group" ? b.parent : b.group) : "");
+  const chain = (b) => { // "" and the groups around a box, outermost first
+    const way = [];
+    for (let g = home(b); g; g = parents.get(g).parent || "") way.unshift(g);
+    return ["", ...way.filter((g) => parents.has(g))];
+  };
+  const chains = new Map(seen.boxes.map((b) => [b.id, chain(b)]));
+  const inside = new Map([["", []], ...seen.groups.map((g) => [g.id, []])]);
+  const put = new Set();
+  for (const b of seen.boxes) {
+    const way = chains.get(b.id);
+    way.slice(1).forEach((g, i) => {
+      if (!put.has(g)) { put.add(g); inside.get(way[i]).push(parents.get(g)); }
+    });
+    inside.get(way.at(-1)).push(b);
+  }
+  const solve = (id) => {
+    const members = inside.get(id).map((b) => (parents.has(b.id) ? solve(b.id) : b));
+    const depth = id === "" ? 0 : chainOf(id, parents).length;
+    const edges = seen.edges.flatMap((e) => {
+      const [x, y] = [e.a, e.b].map((k) => [...chains.get(k), k]);
+      return x[depth] === id && y[depth] === id ? [[x[depth + 1], y[depth + 1]]] : [];
+    });
+    const found = layered(members, edges);
+    frames.set(id, { found, members });
+    return { id, w: found.w + 28, h: found.h + 46 };
+  };
+  const whole = solve("");
+  const spread = (id, dx, dy) => {
+    for (const b of frames.get(id).members) {
+      const p = frames.get(id).found.at.get(b.id);
+      at.set(b.id, { x: p.x + dx, y: p.y + dy, w: b.w, h: b.h });
+      if (frames.has(b.id)) spread(b.id, p.x + dx - b.w / 2 + 14, p.y + dy - b.h / 2 + 32);
+    }
+  };
+  spread("", 0, 0);
+  return { at, w: whole.w - 28, h: whole.h - 46 };
+};
+const chainOf = (id, parents) => (id ? [...chainOf(parents.get(id)?.parent || "", parents), id] : [])
+  .filter((g) => parents.has(g));
+
+// --- drawing ----------------------------------------------------------------------------------
+const drawGraph = (app) => {
+  const { graph } = app.view;
+  const seen = visible(app);
+  seen.boxes.filter((b) => b.kind === "group").forEach((b) => {
+    b.w = Math.min(260, Math.max(130, 7.2 * b.label.length + 50));
+    b.detail = groupDetail(b.inner);
+    b.status = groupStatus(b);
+  });
+  const fixed = graph.width && !seen.near && seen.groups.length === graph.groups.length;
+  const found = fixed ? { at: new Map([...graph.nodes, ...graph.groups].map((n) => [n.id, n])),
+    w: graph.width, h: graph.height } : arrange(seen);
+  const [w, high] = [found.w + 24, found.h + 24];
+  const svg = s("svg", { class: "ul-svg", role: "group", "aria-label": "graph of the module",
+    width: w, height: high, viewBox: `-12 -12 ${w} ${high}`, "font-size": 12 });
+  svg.append(...seen.groups.map((g) => drawFrame(app, g, found.at.get(g.id), fixed)),
+    ...seen.edges.map((e) => drawEdge(e, found.at, fixed)),
+    ...seen.boxes.map((b) => drawBox(app, b, found.at.get(b.id))));
+  return svg;
+};
+
+const groupDetail = (inner) => {
+  const count = (status) => inner.filter((n) => n.status === status).length;
+  const changes = Object.entries(SIGN).filter(([k]) => count(k)).map(([k, v]) => v + count(k));
+  return [`${inner.length} nodes`, ...changes].join(" ");
+};
+const groupStatus = (b) => (b.inner.every((n) => n.status === "removed") ? "removed"
+  : b.inner.some((n) => n.status !== "same") ? "changed" : "same");
+
+const drawFrame = (app, g, p, fixed) => {
+  if (!p) return "";
+  const [x, y] = fixed ? [p.x, p.y] : [p.x - p.w / 2, p.y - p.h / 2];
+  const sign = SIGN[g.status];
+  return s("g", { class: `ul-group ul-${g.status}`, "data-key": g.id },
+    s("rect", { x, y, width: p.w, height: p.h, rx: 10 }),
+    s("text", { x: x + 12, y: y + 18, role: "button", tabindex: -1, class: "ul-close",
+      "aria-label": `close ${g.label}`, onclick: () => toggleGroup(app, g.id) },
+    `▾ ${sign ? `${sign} ` : ""}${cut(g.label, p.w - 110, 7.2)}`),
+    s("text", { x: x + p.w - 10, y: y + 18, class: "ul-over", "text-anchor": "end" },
+      groupOverlay(app, g)));
+};
+
+const drawEdge = (e, at, fixed) => {
+  let d;
+  let end;
+  if (fixed && e.points?.length) {
+    const p = e.points;
+    d = `M${p[0]}`;
+    for (let i = 1; i + 2 < p.length; i += 3) d += `C${p[i]} ${p[i + 1]} ${p[i + 2]}`;
+    end = p.at(-1);
+  } else {
+    const [a, b] = [at.get(e.a), at.get(e.b)];
+    if (!a || !b) return "";
+    const [y0, y1] = [a.y + a.h / 2, b.y - b.h / 2];
+    const far = y1 - y0 > 120 && Math.abs(a.x - b.x) < a.w; // a long one goes round what is between
+    const side = far ? Math.max(a.w, b.w) / 2 + 40 : 0;
+    const bend = Math.max(14, (y1 - y0) / 2);
+    d = `M${a.x},${y0}C${a.x + side},${y0 + bend} ${b.x + side},${y1 - bend} ${b.x},${y1}`;
+    end = [b.x, y1];
+  }
+  const [x, y] = end;
+  return s("g", { class: `ul-edge ul-${e.status}`, "data-source": e.a, "data-target": e.b },
+    s("path", { d, fill: "none" }),
+    s("path", { class: "ul-arrow", d: `M${x - 3.5},${y - 6.5}L${x + 3.5},${y - 6.5}L${x},${y}Z` }));
+};
+
+const drawBox = (app, b, p) => {
+  const [x, y] = [p.x - b.w / 2, p.y - b.h / 2];
+  const group = b.kind === "group";
+  const said = SIGN[b.status] ? `, ${b.status}` : "";
+  const oneLine = !b.detail || b.h < 36;
+  const over = overlayOf(app, group ? b.inner.map((n) => n.id) : [b.id]);
+  return s("g", { class: `ul-node ul-${b.status} ul-kind-${b.kind}`, "data-key": b.id,
+    role: "button", tabindex: -1, "aria-label": `${b.label} ${b.detail}${said}${over.said}`,
+    onclick: () => (group ? toggleGroup(app, b.id) : app.select(b.id, "graph")) },
+  s("title", {}, `${b.label}: ${b.detail}${said}${over.said}`),
+  s("rect", { class: "ul-box", x, y, width: b.w, height: b.h,
+    rx: ["param", "output"].includes(b.kind) ? b.h / 2 : 7 }),
+  s("text", { class: "ul-label", x: x + 12, y: p.y + (oneLine ? 4 : -3) },
+    (group ? "▸ " : "") + cut(b.label, b.w - (SIGN[b.status] ? 36 : 24))),
+  !oneLine && s("text", { class: "ul-detail", x: x + 12, y: p.y + 13 }, cut(b.detail, b.w - 24, 6)),
+  SIGN[b.status] && s("text", { class: "ul-sign", x: x + b.w - 13, y: y + 15,
+    "text-anchor": "middle" }, SIGN[b.status]),
+  over.share > 0 && s("rect", { class: "ul-meter", x: x + 2, y: y + b.h - 5, height: 3.5, rx: 1.7,
+    width: Math.max(2, (b.w - 4) * Math.min(1, over.share)) }));
+};
+
+// --- overlays ---------------------------------------------------------------------------------
+const OVERLAYS = { none: "no overlay", time: "time", roof: "share of roofline", bytes: "bytes moved" };
+
+// the bar of some nodes: its share of the longest, and what it says
+const overlayOf = (app, ids) => {
+  const m = app.view.measures || {};
+  const kind = app.options.overlay;
+  const mine = ids.map((id) => m.nodes?.[id]).filter(Boolean);
+  if (!mine.length || kind === "none") return { share: 0, said: "" };
+  const sum = (k) => mine.reduce((t, n) => t + (n[k] || 0), 0);
+  if (kind === "time") {
+    return { share: sum("time") / m.total, said: `, ${duration(sum("time"))}` };
+  }
+  if (kind === "bytes") {
+    return { share: sum("bytes") / (m.bytes || 1), said: `, ${bytes(sum("bytes"))}` };
+  }
+  const ideal = mine.reduce((t, n) => t + (n.roof || 0) * (n.time || 0), 0);
+  const share = sum("time") ? ideal / sum("time") : 0;
+  return { share, said: `, ${percent(share)} of the roofline` };
+};
+
+const groupOverlay = (app, g) => {
+  const ids = app.view.graph.nodes.filter((n) => n.group === g.id).map((n) => n.id);
+  const m = app.view.measures?.nodes || {};
+  const mine = ids.map((i) => m[i]).filter(Boolean);
+  const time = mine.reduce((t, n) => t + (n.time || 0), 0);
+  const work = mine.reduce((t, n) => t + (n.flops || 0), 0);
+  if (!time || app.options.overlay === "none") return "";
+  return `${duration(time)}${work ? ` · ${Number((work / time / 1e9).toPrecision(3))} GF/s` : ""}`;
+};
+
+const toggleGroup = (app, id) => {
+  if (app.opened.has(id)) app.opened.delete(id); else app.opened.add(id);
+  app.drawPane("graph");
+};
+
+// --- the pane ---------------------------------------------------------------------------------
+const scale = (app, by) => {
+  const { svg, natural } = app.canvas || {};
+  if (!svg) return;
+  app.zoom = Math.min(4, Math.max(0.05, app.zoom * by));
+  svg.setAttribute("width", natural[0] * app.zoom);
+  svg.setAttribute("height", natural[1] * app.zoom);
+};
+const fit = (app, body) => {
+  const room = body.clientWidth - 12;
+  app.zoom = Math.min(1.15, Math.max(0.35, room > 50 ? room / app.canvas.natural[0] : 1));
+  scale(app, 1);
+};
+
+const walk = (by) => (app, body) => {
+  const boxes = [...body.querySelectorAll(".ul-node")];
+  if (!boxes.length) return;
+  const here = boxes.findIndex((b) => b === document.activeElement ||
+    (!body.querySelector(".ul-node:focus") && b.dataset.key === app.selected));
+  const next = boxes[(here + by + boxes.length) % boxes.length];
+  next.focus({ preventScroll: true });
+  reveal(body, next);
+  if (app.nodes().has(next.dataset.key)) {
+    if (app.selected !== next.dataset.key) app.select(next.dataset.key, "keys");
+  }
+};
+const press = (app, body) => {
+  const at = body.querySelector(".ul-node:focus") || body.querySelector(".ul-close:focus");
+  if (at) at.dispatchEvent(new MouseEvent("click"));
+};
+
+const find = (app, text, by = 0) => {
+  const wanted = text.trim().toLowerCase();
+  const hits = wanted ? (app.view.graph?.nodes || []).filter((n) =>
+    `${n.label} ${n.name} ${n.fn}`.toLowerCase().includes(wanted)) : [];
+  app.found = wanted ? `${hits.length} found` : "";
+  if (!hits.length) return;
+  const at = hits.findIndex((n) => n.id === app.selected);
+  const hit = hits[by ? (at + by + hits.length) % hits.length : Math.max(0, at)];
+  openAround(app, hit);
+  if (app.selected !== hit.id) app.select(hit.id, "find");
+  app.frame.say(app.found);
+};
+
+// opens the groups around a node, so that it is seen
+const openAround = (app, node) => {
+  const groups = new Map((app.view.graph.groups || []).map((g) => [g.id, g]));
+  let changed = false;
+  for (let g = groups.get(node.group); g; g = groups.get(g.parent)) {
+    if (!app.opened.has(g.id)) { app.opened.add(g.id); changed = true; }
+  }
+  if (changed) app.drawPane("graph");
+};
+
+const startOpen = (app) => {
+  const { graph } = app.view;
+  if (!graph || app.openedFor === graph) return;
+  app.openedFor = graph;
+  app.opened ??= new Set();
+  const many = graph.nodes.length > TOO_MANY;
+  app.known ??= new Set();
+  for (const g of graph.groups) {
+    if (!app.known.has(g.id) && !many) app.opened.add(g.id);
+    app.known.add(g.id);
+  }
+};
+
+pane("graph", {
+  title: "Graph",
+  region: "left",
+  tools(app, body) {
+    const row = app.row;
+    const shown = row && row.parent !== null
+      ? `${app.view.base ?? row.parent} → ${row.id} · ${app.view.summary || "no change"}` : "";
+    return [h("span", { class: "ul-summary", title: shown }, shown),
+      h("input", { class: "ul-input ul-find", placeholder: "find ( f )", size: 9,
+        "aria-label": "find a node", type: "search",
+        oninput: (e) => find(app, e.target.value),
+        onkeydown: (e) => {
+          if (e.key === "Enter") find(app, e.target.value, e.shiftKey ? -1 : 1);
+          if (e.key === "Escape") body.focus();
+          e.stopPropagation();
+        } }),
+      h("select", { class: "ul-select", "aria-label": "overlay", onchange: (e) => {
+        app.options.overlay = e.target.value;
+        app.drawPane("graph");
+      } }, Object.entries(OVERLAYS).map(([k, v]) =>
+        h("option", { value: k, selected: k === app.options.overlay }, v))),
+      button("near", "only what is around the selected node; again: further; then all", () => {
+        app.options.near = app.selected ? (app.options.near + 1) % 4 : 0;
+        app.drawPane("graph");
+      }, "", { "aria-pressed": String(app.options.near > 0) }),
+      button("−", "smaller", () => scale(app, 1 / 1.25)),
+      button("fit", "all of the graph", () => fit(app, body)),
+      button("+", "larger", () => scale(app, 1.25))];
+  },
+  render(app, body) {
+    if (!app.view.graph) return;
+    startOpen(app);
+    const svg = drawGraph(app);
+    app.canvas = { svg, natural: [svg.width.baseVal.value, svg.height.baseVal.value] };
+    body.append(svg);
+    if (app.zoomed !== app.current || !app.zoom) {
+      fit(app, body);
+      app.zoomed = app.current;
+    } else scale(app, 1);
+    pan(app, body);
+  },
+  mark(app, body, from) {
+    const key = app.selected;
+    if (app.node() && !["graph", "keys", "find"].includes(from)) openAround(app, app.node());
+    for (const n of body.querySelectorAll(".ul-node")) {
+      const on = n.dataset.key === key;
+      n.classList.toggle("ul-selected", on);
+      n.setAttribute("aria-pressed", String(on));
+      if (on && from !== "graph") reveal(body, n);
+    }
+    for (const e of body.querySelectorAll(".ul-edge")) {
+      const { source, target } = e.dataset;
+      e.classList.toggle("ul-touched", key !== null && (source === key || target === key));
+    }
+  },
+  keys: { ArrowDown: walk(1), ArrowRight: walk(1), ArrowUp: walk(-1), ArrowLeft: walk(-1),
+    Enter: press, " ": press, "+": (app) => scale(app, 1.25), "-": (app) => scale(app, 0.8),
+    h: (app) => {
+      app.options.near = app.selected ? (app.options.near + 1) % 4 : 0;
+      app.drawPane("graph");
+    } },
+});
+
+const pan = (app, body) => {
+  if (body.panned) return;
+  body.panned = true;
+  let from = null;
+  body.addEventListener("wheel", (e) => {
+    if (!e.ctrlKey) return;
+    e.preventDefault();
+    scale(app, e.deltaY < 0 ? 1.1 : 1 / 1.1);
+  }, { passive: false });
+  body.addEventListener("pointerdown", (e) => {
+    if (!e.target.closest(".ul-node, .ul-close")) {
+      from = [e.clientX, e.clientY, body.scrollLeft, body.scrollTop];
+    }
+  });
+  body.addEventListener("pointermove", (e) => {
+    if (!from || !e.buttons) return;
+    body.scrollLeft = from[2] - e.clientX + from[0];
+    body.scrollTop = from[3] - e.clientY + from[1];
+  });
+};
