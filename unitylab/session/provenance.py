@@ -31,20 +31,31 @@ class Provenance:
     def __init__(self, path: list[Step]):
         self.path = path
         self._ids: dict[int, set[int]] = {}
+        self._made: dict[int, dict[int, tuple[str, Node]]] = {}
 
     def origins(self, node: Node) -> list[Origin]:
         """The node, what it was made from, what that was made from, ...; the last one was there at
         step 0, or has the rule "?"."""
         chain: list[Origin] = []
         for step, before in zip(self.path[::-1], self.path[-2::-1]):
-            made = next(((r, source) for r in reversed(step.rewrites)
-                         if (source := r.source_of(node)) is not None), None)
-            if made is not None:
-                chain.append(Origin(step.id, node, made[0].rule))
-                node = made[1]
-            elif id(node) not in self._known(before):
+            made = self._makers(step)
+            # within a step a node may be made from one that was made a moment before
+            for _ in range(len(step.rewrites) + 1):
+                if id(node) not in made or made[id(node)][1] is node:
+                    break
+                rule, source = made[id(node)]
+                chain.append(Origin(step.id, node, rule))
+                node = source
+            if id(node) not in self._known(before):
                 return [*chain, Origin(step.id, node, "?")]
         return [*chain, Origin(self.path[0].id, node)]
+
+    def _makers(self, step: Step) -> dict[int, tuple[str, Node]]:
+        """For each node that a step made: the rule and what it was made from."""
+        if step.id not in self._made:
+            self._made[step.id] = {
+                id(n): (r.rule, r.source_of(n)) for r in step.rewrites for n in r.after}
+        return self._made[step.id]
 
     def _known(self, step: Step) -> set[int]:
         if step.id not in self._ids:

@@ -29,8 +29,10 @@ class Step:
     """A node of the history tree. The module is shared with other steps as far as it is equal.
 
     seconds: how long the pass took; time: how long one call of the module takes, in seconds;
+    profile: seconds of each binding by name, once measured;
     only: the single place that the pass was restricted to, the `only_index`-th of its places;
-    unchanged: the pass found nothing to do."""
+    unchanged: the pass found nothing to do; label: a name that a person gave; code, source: of a
+    step that was read from a file, the lines that make it and the text of its own pass."""
 
     id: int
     parent: int | None
@@ -45,3 +47,7 @@ class Step:
     only: Rewrite | None = None
     only_index: int | None = None
     unchanged: bool = False
+    label: str = ""
+    code: tuple[str, ...] = ()
+    source: str = ""
+    profile: dict[str, float] = field(default_factory=dict)
