@@ -25,7 +25,8 @@ class NodeWriter:
     def add(self, n: Node) -> int:
         if id(n) not in self._numbers:
             fields = {f: self.value(v) for f in n.field_names
-                      if (v := getattr(n, f)) is not None and not callable(v)}
+                      if (v := getattr(n, f)) is not None
+                      and (isinstance(v, Node) or not callable(v))}
             self._numbers[id(n)] = len(self.rows)
             self._keep.append(n)
             self.rows.append([n.kind_name, fields])
@@ -64,7 +65,9 @@ class NodeReader:
             if kind not in BY_KIND:
                 raise UnityLabError(f"the file holds a node of unknown kind {kind!r}",
                                     hint="it was written by another version of unitylab")
-            self.nodes.append(BY_KIND[kind](**{k: self.value(v) for k, v in fields.items()}))
+            known = BY_KIND[kind].field_names
+            self.nodes.append(BY_KIND[kind](**{**dict.fromkeys(known), **{
+                k: self.value(v) for k, v in fields.items() if k in known}}))
 
     def value(self, v):
         if not isinstance(v, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import ClassVar
@@ -10,17 +11,23 @@ from ..exec import build
 from ..ir.errors import UnityLabError
 from ..ir.module import IRModule, as_module
 from ..ir.node import Node
-from ..ir.tir import BaseFunc
-from ..ir.transform import Only, Pass, Recording, Rewrite, Sequential, apply, as_pass
+from ..ir.structural import structural_equal
+from ..ir.tir import BaseFunc, PrimFunc
+from ..ir.transform import Pass, Rewrite, Sequential, apply, as_pass
 from ..verify import well_formed
 from ..pipelines import default
+from . import save as files
+from .actions import Action, Places, graph_actions, program_actions
+from .describe import describe
 from .diff import Diff, diff
 from .export import to_python
 from .history import History
 from .inputs import entry_point, is_prim, sample_inputs
+from .numbers import Numbers, count
 from .passes import find_pass
 from .provenance import Origin, Provenance
 from .step import Check, Step
+from .stopping import Stopped, Watch, Watched
 from .verify import compare, first_wrong_binding, reference, run
 
 
@@ -31,6 +38,7 @@ class Session:
     sizes    values of symbolic sizes by name, for inputs that are made
     check    compare every step with the interpreter's run of the first module
     measure  time one call after every step
+    file     keep every step in this file; if it is there already, go on from it
     """
 
     _to_html: ClassVar[Callable | None] = None
@@ -38,16 +46,64 @@ class Session:
     def __init__(self, mod: IRModule | BaseFunc, *, name: str = "import",
                  inputs: Sequence | None = None, sizes: dict[str, int] | None = None,
                  target: str = "native", check: bool = True, measure: bool = True,
-                 entry: str | None = None):
+                 entry: str | None = None, file: str | os.PathLike | None = None):
         mod = as_module(mod)
         well_formed(mod)
-        self.target, self.check, self.measure = target, check, measure
+        self.target, self.check, self.measure, self.file = target, check, measure, file
         self.entry = entry or entry_point(mod)
-        self._inputs, self._sizes = inputs, sizes
-        self._reference: list | None = None
-        self.error: UnityLabError | None = None
-        self.history = History(Step(0, None, name, mod))
+        self.given_inputs, self.sizes = inputs, dict(sizes or {})
+        self._begin(Step(0, None, name, mod))
+        if file is not None and os.path.exists(file) and self._resume(file):
+            return
         self._finish(self.current)
+        self.changed()
+
+    def _begin(self, root: Step) -> None:
+        self._reference: list | None = None
+        self._places: tuple[int, Places] | None = None
+        self.error: UnityLabError | None = None
+        self.watch, self.listeners = Watch(), []
+        self.history = History(root)
+
+    # --- files ------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes all steps, branches, rewrites, checks and times into a file; `Session.load`
+        reads it, in another process too."""
+        files.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Session:
+        """The session of a file. Raises UnityLabError if it is none."""
+        data, steps = files.read(path)
+        session = cls.__new__(cls)
+        session.target, session.entry, session.file = data["target"], data["entry"], None
+        session.check = session.measure = True
+        session.given_inputs, session.sizes = data["inputs"], data["sizes"]
+        session._begin(steps[0])
+        session._adopt(data, steps)
+        return session
+
+    def _adopt(self, data: dict, steps: list[Step]) -> None:
+        self.history.steps = {s.id: s for s in steps}
+        self.history.go(data["current"])
+
+    def _resume(self, file: str | os.PathLike) -> bool:
+        """Takes the steps of a file over if it started from the same module."""
+        data, steps = files.read(file)
+        if not structural_equal(steps[0].module, self.module):
+            raise UnityLabError(f"{file} holds the steps of another module",
+                                hint="give another file, or remove this one")
+        self.history = History(steps[0])
+        self._adopt(data, steps)
+        return True
+
+    def changed(self) -> None:
+        """Tells the views, and keeps the steps in the file if there is one."""
+        if self.file is not None:
+            self.save(self.file)
+        for listener in list(self.listeners):
+            listener()
 
     # --- where we are -----------------------------------------------------------------------
 
@@ -69,9 +125,12 @@ class Session:
     @property
     def inputs(self) -> list:
         """The arguments that every step is run with."""
-        if self._inputs is None:
-            self._inputs = sample_inputs(self.steps[0].module, self.entry, self._sizes)
-        return list(self._inputs)
+        return list(self._inputs())
+
+    def _inputs(self) -> list:
+        if self.given_inputs is not None:
+            return self.given_inputs
+        return sample_inputs(self.steps[0].module, self.entry, self.sizes)
 
     # --- moving -----------------------------------------------------------------------------
 
@@ -87,7 +146,8 @@ class Session:
                 self.apply(q)
             return self.current
         self.error = None
-        recording = Recording() if only is None else Only(match=only)
+        recording = Watched(self.watch, only)
+        self.watch.start(f"applying {p.name}")
         index = None if only is None else _index(only, p.applicable(self.module))
         before, start = self.module, perf_counter()
         try:
@@ -97,11 +157,17 @@ class Session:
         except UnityLabError as e:
             self.error = e
             raise
+        finally:
+            self.watch.start("")
         step = Step(self.history.next_id, self.current.id, p.name, after, p, recording.rewrites,
                     seconds, branch=self.history.branch, only=only, only_index=index,
                     unchanged=after is before)
         self.history.add(step)
-        return self._finish(step)
+        try:
+            self._finish(step)
+        finally:
+            self.changed()
+        return step
 
     def run(self, pipeline: Sequence[Pass] = default) -> Step:
         """Applies the passes of a pipeline, a step each."""
@@ -109,11 +175,11 @@ class Session:
 
     def undo(self) -> Step:
         """Back one step; the step stays in the tree."""
-        return self.history.undo()
+        return self._moved(self.history.undo())
 
     def redo(self) -> Step:
         """Forward again."""
-        return self.history.redo()
+        return self._moved(self.history.redo())
 
     def branch(self, name: str) -> None:
         """Steps made from here on belong to a branch called `name`."""
@@ -121,13 +187,49 @@ class Session:
 
     def checkout(self, step: int | str | Step) -> Step:
         """Goes to a step by number, or to the end of a branch by name."""
-        return self.history.go(self.history.find(step).id)
+        return self._moved(self.history.go(self.history.find(step).id))
+
+    def rename(self, step: int | str | Step, label: str) -> None:
+        """Gives a step a name of its own."""
+        self.history.find(step).label = label
+        self.changed()
+
+    def _moved(self, step: Step) -> Step:
+        self.changed()
+        return step
 
     # --- looking ----------------------------------------------------------------------------
 
     def applicable(self, p: Pass | Callable | str) -> list[Rewrite]:
         """The places where a pass would fire in the current module."""
         return (find_pass(p) if isinstance(p, str) else as_pass(p)).applicable(self.module)
+
+    def places(self, step: int | str | None = None) -> Places:
+        """Where each pass would fire in the module of a step."""
+        at = self.current if step is None else self.history.find(step)
+        if self._places is None or self._places[0] != at.id:
+            self._places = at.id, Places(at.module)
+        return self._places[1]
+
+    def actions(self, var: Node, value: Node | None = None, callee: str = "",
+                step: int | str | None = None) -> list[Action]:
+        """What can be done at the binding of `var` to `value`, which calls `callee`: passes that
+        fire there and, for a tensor program, schedule primitives; with reasons where not."""
+        places = self.places(step)
+        found = graph_actions(places, var, value, callee)
+        if isinstance(places.mod.functions.get(callee), PrimFunc):
+            found += program_actions(places.mod, callee)
+        return found
+
+    def numbers(self, step: int | str | None = None, inputs: list | None = None) -> Numbers:
+        """Calls, floating-point operations, bytes moved and peak memory of one call."""
+        at = self.current if step is None else self.history.find(step)
+        return count(at.module, self.entry, inputs or self.inputs)
+
+    def describe(self, step: int | str | None = None, variable: str | None = None) -> str:
+        """A step in words: the history, the graph, what changed, what it costs, and the story of
+        one variable."""
+        return describe(self, self.current if step is None else self.history.find(step), variable)
 
     def diff(self, a: int | str | None = None, b: int | str | None = None) -> Diff:
         """What changed from step `a` (default: the parent of `b`) to step `b` (default: current)."""
@@ -144,6 +246,28 @@ class Session:
         """The machine code of a step."""
         at = self.current if step is None else self.history.find(step)
         return build(at.module, target=self.target)
+
+    def profile(self, step: int | str | None = None, **sizes: int) -> dict[str, float]:
+        """The seconds of each binding of the entry function, kept with the step. `sizes` sets
+        symbolic sizes for this and later measurements."""
+        at = self.current if step is None else self.history.find(step)
+        if sizes:
+            if self.given_inputs is not None:
+                raise UnityLabError("this session has inputs of its own, their sizes are fixed",
+                                    hint="make the session with sizes={...} instead")
+            self.sizes.update(sizes)
+            self._reference = None
+        self.watch.start(f"measuring step {at.id}")
+        try:
+            ex = build(at.module, target=self.target)
+            self.watch.check()
+            found = ex.profile(self.entry, *self.inputs)
+            at.time = ex.time(self.entry, *self.inputs, seconds=0.05).median
+        finally:
+            self.watch.start("")
+        at.profile = {t.label: t.seconds for t in found}
+        self.changed()
+        return at.profile
 
     def to_python(self, step: int | str | None = None) -> str:
         """The way to a step as a Python program."""
@@ -176,13 +300,20 @@ class Session:
             return at.check
         try:
             at.check = self._compare(at)
+        except Stopped:
+            at.check = Check("none", message="the check was stopped")
+            raise
         except UnityLabError as e:
             at.check = Check("error", None, str(e))
+        finally:
+            self.watch.start("")
         return at.check
 
     def _compare(self, at: Step) -> Check:
+        self.watch.start(f"checking step {at.id}")
         if self._reference is None:
-            self._reference = reference(self.steps[0].module, self.entry, self.inputs)
+            self._reference = reference(self.steps[0].module, self.entry, self.inputs,
+                                        lambda *_: self.watch.tick())
         ex = build(at.module, target=self.target)
         in_place = is_prim(at.module, self.entry)
         check = compare(run(ex[self.entry], self.inputs, in_place), self._reference)

@@ -22,9 +22,10 @@ def run(call: Callable, inputs: list, in_place: bool) -> list[np.ndarray]:
     return flatten(args if in_place else result)
 
 
-def reference(mod: IRModule, name: str, inputs: list) -> list[np.ndarray]:
-    """What the interpreter gives."""
-    return run(interpret(mod)[name], inputs, is_prim(mod, name))
+def reference(mod: IRModule, name: str, inputs: list,
+              observe: Callable | None = None) -> list[np.ndarray]:
+    """What the interpreter gives; `observe` hears of every binding."""
+    return run(interpret(mod, observe)[name], inputs, is_prim(mod, name))
 
 
 def flatten(value) -> list[np.ndarray]:
