@@ -2,7 +2,8 @@
 
 from .diff import Diff, diff
 from .inputs import sample_inputs
+from .scheduling import ApplyTrace
 from .session import Session
 from .step import Check, Step
 
-__all__ = ["Check", "Diff", "Session", "Step", "diff", "sample_inputs"]
+__all__ = ["ApplyTrace", "Check", "Diff", "Session", "Step", "diff", "sample_inputs"]

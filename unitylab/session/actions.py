@@ -148,5 +148,12 @@ def _try_all(mod: IRModule, name: str, block: Block, k: int) -> list[Action]:
         getattr(trial, c.name)(*c.args)
         step = ApplyTrace(trial.trace, label)
         found.append(Action(f"prim:{name}:{block.name}:{k}:{j}", label, True, "",
-                            step.to_python(), step))
+                            _code(step), step))
     return found
+
+
+def _code(step: ApplyTrace) -> str:
+    """The lines for a cell."""
+    lines = step.to_python().splitlines()[1:-1]
+    return "\n".join(["sch = ul.Schedule(session.module)", *lines,
+                      f'session.apply(ul.session.ApplyTrace(sch.trace, "{step.label}"))'])

@@ -16,7 +16,7 @@ from ..ir.tir import PrimFunc
 
 _SHORT = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16",
           "int8": "i8", "int32": "i32", "int64": "i64", "uint8": "u8"}
-LIMIT = 2000  # nodes that are drawn
+LIMIT = 20_000  # nodes that are drawn
 
 
 @dataclass
@@ -36,10 +36,13 @@ class GraphNode:
 
 @dataclass
 class Graph:
-    """Nodes in program order; groups are called functions: (id, label)."""
+    """Nodes in program order; groups are called functions: (id, label). `ends` and `titles` give
+    for the variable's name of a call that is shown as a group its last node and its name."""
 
     nodes: list[GraphNode] = field(default_factory=list)
     groups: list[tuple[str, str]] = field(default_factory=list)
+    ends: dict[str, Node] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
 
 
 def short_info(info: StructInfo | None) -> str:
@@ -109,7 +112,10 @@ class _Reader:
             args = [makers(a, env) for a in value.args]
             own = f"{group}/{inner.name}:{id(b.var)}"
             self.graph.groups.append((own, inner.name))
-            return self.function(func, inner.name, own, args, above | {inner.name}) or [b.var]
+            made = self.function(func, inner.name, own, args, above | {inner.name}) or [b.var]
+            if not group:
+                self.graph.ends[b.var.name], self.graph.titles[b.var.name] = made[-1], inner.name
+            return made
         label, kind, callee = describe(value)
         self.graph.nodes.append(GraphNode(
             b.var, name, label, short_info(b.var.struct_info), kind, group,

@@ -19,7 +19,7 @@ def graph_svg(graph: dict, label: str = "graph of the module") -> str:
              f'viewBox="{-MARGIN} {-MARGIN} {width:.0f} {height:.0f}" '
              f'font-family="system-ui, sans-serif" font-size="12">']
     parts += [_group(g) for g in graph["groups"]]
-    parts += [_edge(e) for e in graph["edges"] if e["points"]]
+    parts += [_edge(e) for e in graph["edges"] if e[3]]
     parts += [_node(n) for n in graph["nodes"]]
     return "".join(parts) + "</svg>"
 
@@ -34,16 +34,16 @@ def _group(g: dict) -> str:
             f'fill="{_STROKE[status]}" font-weight="600">{_fit(title, g["w"] - 20)}</text></g>')
 
 
-def _edge(e: dict) -> str:
-    p = e["points"]
+def _edge(edge: list) -> str:
+    source, target, status, p = edge
     path = f"M{p[0][0]},{p[0][1]}"
     for a, b, c in zip(p[1::3], p[2::3], p[3::3]):
         path += f"C{a[0]},{a[1]} {b[0]},{b[1]} {c[0]},{c[1]}"
     x, y = p[-1]
-    dash = ' stroke-dasharray="4 3"' if e["status"] == "removed" else ""
-    colour = _STROKE[e["status"]]
-    return (f'<g class="ul-edge ul-{e["status"]}" data-source="{escape(e["source"])}" '
-            f'data-target="{escape(e["target"])}"><path d="{path}" fill="none" '
+    dash = ' stroke-dasharray="4 3"' if status == "removed" else ""
+    colour = _STROKE[status]
+    return (f'<g class="ul-edge ul-{status}" data-source="{escape(source)}" '
+            f'data-target="{escape(target)}"><path d="{path}" fill="none" '
             f'stroke="{colour}" stroke-width="1.3"{dash}/>'
             f'<path class="ul-arrow" d="M{x - 3.5},{y - 6.5}L{x + 3.5},{y - 6.5}L{x},{y}Z" '
             f'fill="{colour}"/></g>')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock, Thread, current_thread, main_thread
 
 import anywidget
 import traitlets
@@ -12,115 +13,183 @@ from ..ir.module import IRModule
 from ..ir.tir import BaseFunc
 from ..pipelines import all_passes, default
 from ..session.session import Session
-from . import static
-from .svg import graph_svg
+from . import assets, offline, static
 from .view_model import SessionView
 
 
 class Workbench(anywidget.AnyWidget):
     """A session with its history, graph, script, machine code and measurements, linked.
 
-    `workbench.session` is the session: what is done there by code shows here after `refresh()`."""
+    `workbench.session` is the session: what is done there by code shows here at once. Long work
+    runs in a thread, so that it can be watched and stopped; `join()` waits for it."""
 
-    _esm = static.HERE / "workbench.js"
-    _css = static.HERE / "workbench.css"
+    _esm = assets.module_source()
+    _css = assets.style_sheet()
     history = traitlets.List().tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
     current = traitlets.Int(0).tag(sync=True)
     info = traitlets.Dict().tag(sync=True)
     problem = traitlets.Unicode("").tag(sync=True)
+    progress = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, session: Session, pipeline=default, **kw):
+    def __init__(self, session: Session, pipeline=default, threads: bool = True, **kw):
         super().__init__(**kw)
-        self.session, self.pipeline = session, tuple(pipeline)
-        self.model = SessionView(session)
+        self.session, self.pipeline, self.threads = session, tuple(pipeline), threads
+        self.model, self.base, self.version = SessionView(session), None, 0
+        self._one_at_a_time, self._jobs = Lock(), []
         self.refresh()
+        session.listeners.append(self.refresh)
+        session.watch.hear = self.report
         self.on_msg(self._hear)
 
     # --- state ------------------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Shows the session as it is now."""
+        self.version += 1
         with self.hold_sync():
             self.history = self.model.history()
-            self.view = self.step_view(self.session.current.id)
+            self.view = self.model.step(self.session.current.id, self.base)
             self.info = self.about()
             self.current = self.session.current.id
 
-    def step_view(self, number: int) -> dict:
-        view = self.model.step(number)
-        return {**view, "graph": {"svg": graph_svg(view["graph"]),
-                                  "nodes": [n["id"] for n in view["graph"]["nodes"]]}}
+    def report(self) -> None:
+        """Shows what is going on."""
+        watch = self.session.watch
+        self.progress = {"what": watch.what, "done": watch.done} if watch.what else {}
 
     def about(self) -> dict:
         """What stands in the header and in the list of passes."""
         s = self.session
-        done = len(s.history.path(s.current)) - 1
-        following = self.pipeline[done].name if done < len(self.pipeline) else ""
-        return {"title": s.steps[0].name, "entry": s.entry or "", "target": s.target,
-                "next": following, "passes": sorted(all_passes()), "live": True}
+        following = self.rest()[0].name if self.rest() else ""
+        sizes = {k: v for k, v in self.model.sizes().items()}
+        chips = [s.entry or "no function", *(f"{k} = {v}" for k, v in sizes.items()), s.target]
+        return {"title": s.steps[0].name, "chips": chips, "next": following, "live": True,
+                "passes": sorted(all_passes()), "version": self.version,
+                "sizes": sizes if s.given_inputs is None else {}}
+
+    def rest(self) -> tuple:
+        """What is left of the pipeline."""
+        return self.pipeline[len(self.session.history.path(self.session.current)) - 1:]
 
     # --- questions --------------------------------------------------------------------------
 
     def _hear(self, _, message: dict, __) -> None:
         """Answers `{id, ask, args}` with `{id, ok, result}` or `{id, error}`."""
+        if message.get("ask") in LONG and self.threads:
+            job = Thread(target=self._answer, args=(message,), daemon=True)
+            self._jobs = [*(j for j in self._jobs if j.is_alive()), job]
+            job.start()
+        else:
+            self._answer(message)
+
+    def _answer(self, message: dict) -> None:
         ask = ANSWERS.get(message.get("ask"))
-        self.problem = ""
+        reply = {"id": message.get("id")}
+        free = message.get("ask") in AT_ONCE
+        if not free:
+            self._one_at_a_time.acquire()
         try:
             if ask is None:
                 raise UnityLabError(f"the workbench cannot answer {message.get('ask')!r}")
-            result = ask(self, **message.get("args", {}))
-            self.send({"id": message.get("id"), "ok": True, "result": result})
+            reply |= {"ok": True, "result": ask(self, **message.get("args", {}))}
         except UnityLabError as e:
-            self.problem = str(e)
-            self.send({"id": message.get("id"), "error": str(e)})
-            self.refresh()
+            reply["error"] = str(e)
+        except Exception as e:  # a mistake of ours must not leave the page waiting
+            reply["error"] = f"{type(e).__name__}: {e}"
+        finally:
+            if not free:
+                self._one_at_a_time.release()
+        self.problem = reply.get("error", "") if message.get("ask") in CHANGES else self.problem
+        self.send(reply)
 
-    def _moved(self, action: Callable, *args) -> None:
-        action(*args)
-        self.refresh()
+    def join(self) -> None:
+        """Waits for the work that was asked for."""
+        for job in self._jobs:
+            if job is not current_thread() and job is not main_thread():
+                job.join()
+
+    def checkout(self, step: int, base: int | None = None) -> None:
+        self.base = base
+        self.session.checkout(step)
+
+    def moved(self, action: Callable, *args, **kw) -> None:
+        self.base = None
+        action(*args, **kw)
 
     def run_next(self) -> None:
-        """Applies the next pass of the pipeline."""
-        done = len(self.session.history.path(self.session.current)) - 1
-        if done >= len(self.pipeline):
+        if not self.rest():
             raise UnityLabError("the pipeline is at its end", hint="add a pass by name")
-        self._moved(self.session.apply, self.pipeline[done])
+        self.moved(self.session.apply, self.rest()[0])
 
     def run_all(self) -> None:
-        """Applies what is left of the pipeline, a step each."""
-        done = len(self.session.history.path(self.session.current)) - 1
-        for p in self.pipeline[done:]:
-            self._moved(self.session.apply, p)
+        for p in self.rest():
+            self.session.watch.check()
+            self.moved(self.session.apply, p)
+
+    def stop(self) -> None:
+        if self.session.watch.what:
+            self.session.watch.stop = True
 
     def places(self, name: str) -> int:
-        """In how many places a pass would fire."""
-        return len(self.session.applicable(name))
+        found = self.session.places().of(name)
+        if isinstance(found, str):
+            raise UnityLabError(found)
+        return len(found)
+
+    def apply_here(self, key: str, action: str) -> None:
+        a = self.model.action(self.session.current.id, key, action)
+        self.moved(self.session.apply, a.pass_, only=a.match)
+
+    def describe(self, step: int, key: str | None = None) -> str:
+        at = self.session.history.find(step)
+        name = getattr(self.model.find(at, key).item, "name", None) if key else None
+        return self.session.describe(step, name)
+
+    def save_html(self) -> str:
+        path = f"{self.session.steps[0].name}.html"
+        self.session.to_html(path)
+        return path
 
     # --- without a kernel -------------------------------------------------------------------
 
     def _repr_mimebundle_(self, **kw):
         bundle = super()._repr_mimebundle_(**kw)
         data, *rest = bundle if isinstance(bundle, tuple) else (bundle,)
-        view = self.model.step(self.session.current.id)
         data = {**data, "text/plain": repr(self.session),
-                "text/html": static.picture(self.history, view, self.session.current.id)}
+                "text/html": static.picture(self.history, self.view, self.current)}
         return (data, *rest) if rest else data
 
 
-ANSWERS = {
-    "apply": lambda w, name: w._moved(w.session.apply, name),
+CHANGES = {
+    "apply": lambda w, name: w.moved(w.session.apply, name),
+    "apply_here": Workbench.apply_here,
     "next": Workbench.run_next,
     "all": Workbench.run_all,
-    "undo": lambda w: w._moved(w.session.undo),
-    "redo": lambda w: w._moved(w.session.redo),
-    "checkout": lambda w, step: w._moved(w.session.checkout, step),
-    "branch": lambda w, name: w._moved(w.session.branch, name),
-    "verify": lambda w, step: w._moved(w.session.verify, step),
+    "undo": lambda w: w.moved(w.session.undo),
+    "redo": lambda w: w.moved(w.session.redo),
+    "checkout": Workbench.checkout,
+    "branch": lambda w, name: w.moved(w.session.branch, name),
+    "rename": lambda w, step, label: w.session.rename(step, label),
+    "verify": lambda w, step: w.session.verify(step),
+    "measure": lambda w, sizes=None: w.session.profile(**(sizes or {})) and None,
+    "save_html": Workbench.save_html,
+}
+ANSWERS = {
+    **CHANGES,
+    "stop": Workbench.stop,
     "source": lambda w, step, kind, function=None: w.model.source(step, kind, function),
+    "inspect": lambda w, step, key: w.model.inspect(step, key),
+    "rewrites": lambda w, step: w.model.rewrites(step),
+    "rewrite": lambda w, step, k: w.model.rewrite(step, k),
+    "actions": lambda w, step, key: w.model.actions(step, key),
+    "preview": lambda w, step, key, action: w.model.preview(step, key, action),
     "places": Workbench.places,
+    "describe": Workbench.describe,
     "python": lambda w: w.session.to_python(),
 }
+AT_ONCE = {"stop", "inspect"}
+LONG = set(ANSWERS) - {"stop", "inspect", "undo", "redo", "checkout", "branch", "rename", "python"}
 
 
 def lab(x: Session | IRModule | BaseFunc, **options) -> Workbench:
@@ -131,11 +200,9 @@ def lab(x: Session | IRModule | BaseFunc, **options) -> Workbench:
 def write_html(session: Session, path: str) -> None:
     """Writes the session as one interactive file that works offline."""
     bench = Workbench(session)
-    views = {n: bench.step_view(n) for n in session.steps}
-    state = {"history": bench.history, "current": bench.current, "problem": "",
-             "info": {**bench.info, "live": False}}
+    session.listeners.remove(bench.refresh)
     with open(path, "w", encoding="utf-8") as f:
-        f.write(static.page({"state": state, "views": views}, f"unitylab: {state['info']['title']}"))
+        f.write(offline.page(bench))
 
 
 Session._to_html = staticmethod(write_html)
