@@ -13,11 +13,13 @@ inferred at every step.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from . import te
-from .errors import StructInfoError
+from .errors import Span, StructInfoError
 from .infer import infer
 from .module import IRModule, fresh_name
 from .node import EMPTY, FrozenDict, Node
@@ -94,7 +96,7 @@ class BlockBuilder:
 
     def emit(self, value, name: str = "") -> RelaxVar:
         """Binds a value (nested calls are bound first) to a new variable and returns it."""
-        value = self.normalize(as_expr(value))
+        value = _placed(self.normalize(as_expr(value)))
         kind = DataflowVar if self._dataflow else RelaxVar
         return self.bind(kind(self.unique(name or ("lv" if self._dataflow else "gv")),
                               infer(value, self.mod)), value)
@@ -108,7 +110,7 @@ class BlockBuilder:
         """Binds a value that is visible outside of the dataflow block."""
         if not self._dataflow:
             raise StructInfoError("emit_output belongs inside of a dataflow block", hint="bb.emit")
-        value = self.normalize(as_expr(value))
+        value = _placed(self.normalize(as_expr(value)))
         return self.bind(RelaxVar(self.unique(name or "gv"), infer(value, self.mod)), value)
 
     def match_cast(self, value: Expr, info: StructInfo, name: str = "") -> RelaxVar:
@@ -185,6 +187,23 @@ class BlockBuilder:
 
 def _same(a: object, b: object) -> bool:
     return a is b
+
+
+PACKAGE = str(Path(__file__).parents[1])
+MODELS = str(Path(PACKAGE, "models"))
+
+
+def _placed(value: Expr) -> Expr:
+    """A call with the line of the user's code that emits it; as it is inside of a pass."""
+    if not isinstance(value, Call) or value.span is not None:
+        return value
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    name = frame.f_code.co_filename if frame is not None else PACKAGE
+    if name.startswith(PACKAGE) and not name.startswith(MODELS):
+        return value
+    return value.replace(span=Span(name, frame.f_lineno, 0))
 
 
 class lower_te:  # noqa: N801 - a function that keeps its parts

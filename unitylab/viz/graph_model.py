@@ -100,8 +100,8 @@ class _Reader:
         made = makers(func.body.body, env)
         if not group:
             self.graph.nodes.append(GraphNode(
-                func.body.body, name, "result", short_info(relax.info_of(func.body.body)),
-                "output", inputs=made))
+                func.body, name, "result", short_info(relax.info_of(func.body.body)),
+                "output", inputs=made, value=func.body.body))
         return made
 
     def binding(self, b: relax.Binding, name: str, group: str, env, above) -> list[Node]:

@@ -91,7 +91,7 @@ def rows(view: dict) -> list[dict]:
 
 def place_name(span: Span) -> str:
     """Where a node was written, for people."""
-    name = span.source.rpartition("/")[2]
+    name = "cell" if "ipykernel_" in span.source else span.source.rpartition("/")[2]
     return f"{name}:{span.line}"
 
 

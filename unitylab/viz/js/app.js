@@ -1,6 +1,6 @@
 // The state that all panes share, and the questions to Python.
-// State lives in Python (traits); questions are messages {id, ask, args} answered by {id, ok, result}
-// or {id, error}. Nothing here knows what a pane shows.
+// State lives in Python (traits); questions are messages {id, ask, args} answered by
+// {id, ok, result} or {id, error}. Nothing here knows what a pane shows.
 
 // A pane registers itself: pane("loops", {title, region, render, ...}).
 //   region  "left" or "right" (tabs), or "history", "inspector", "measures" (one pane each)

@@ -38,7 +38,8 @@ const hotLoop = (lines) => {
     const share = work / (i - start + 1);
     if (work && share > best[0]) best = [share, start, i];
   });
-  return new Set(Array.from({ length: best[2] ? best[2] - best[1] + 1 : 0 }, (_, i) => best[1] + i));
+  const length = best[2] ? best[2] - best[1] + 1 : 0;
+  return new Set(Array.from({ length }, (_, i) => best[1] + i));
 };
 
 codePane("llvm", "LLVM");

@@ -1,10 +1,12 @@
 // The regions, their tabs, the header, the keyboard. Panes draw what is inside.
 
 const HELP = [["n", "next pass of the pipeline"], ["u r", "undo, redo"], ["/", "add a pass"],
-  ["f", "find in the graph"], ["↑ ↓", "steps in the history, nodes in the graph, lines in the text"],
+  ["f", "find in the graph"],
+  ["↑ ↓", "steps in the history, nodes in the graph, lines in the text"],
   ["→ ←", "open and close a step's rewrites or a group"], ["c", "compare with the step in focus"],
   ["b", "branch from here"], ["g d", "next tab left, right"], ["1 … 5", "go to a region"],
-  ["m", "measure"], ["a", "what can be done with the selection"], ["Esc", "back; nothing selected"]];
+  ["m", "measure"], ["a", "what can be done with the selection"],
+  ["Esc", "back; nothing selected"]];
 
 class Frame {
   constructor(app, el) {
@@ -32,8 +34,10 @@ class Frame {
       button("Undo", "back one step (u)", () => app.act("undo"), "ul-live"),
       button("Redo", "forward again (r)", () => app.act("redo"), "ul-live"),
       button("Copy as Python", "the way here as a program", () => this.python(), "ul-live"),
-      button("Save HTML", "all steps in one file that needs no kernel", () => this.save(), "ul-live"),
-      button("Run all", "apply the rest of the pipeline", () => app.act("all"), "ul-live"), this.next,
+      button("Save HTML", "all steps in one file that needs no kernel", () => this.save(),
+        "ul-live"),
+      button("Run all", "apply the rest of the pipeline", () => app.act("all"), "ul-live"),
+      this.next,
       button("?", "keys", () => this.showHelp(), "", { "aria-label": "keys" }));
   }
 
@@ -50,8 +54,8 @@ class Frame {
       role: "tab", "data-tab": p.id, type: "button", tabindex: "-1", id: this.id(p.id),
       onclick: () => this.app.show(p.id) }, p.title));
     const bodies = mine.map((p) => {
-      this.bodies[p.id] = h("div", { class: `ul-body ul-${p.id}-pane`, tabindex: "0", role: "tabpanel",
-        "aria-label": p.title.toLowerCase(), "data-pane": p.id });
+      this.bodies[p.id] = h("div", { class: `ul-body ul-${p.id}-pane`, tabindex: "0",
+        role: "tabpanel", "aria-label": p.title.toLowerCase(), "data-pane": p.id });
       return this.bodies[p.id];
     });
     return h("section", { class: `ul-pane ul-${region}`, "aria-label": label },
@@ -129,7 +133,8 @@ class Frame {
     if (!p || !p.what) { this.say(""); return; }
     const share = p.total ? ` ${p.done} of ${p.total}` : "";
     this.status.replaceChildren(`${p.what}${share} `,
-      button("Stop", "stop this work, keep what is done (Esc)", () => this.app.ask("stop"), "ul-stop"));
+      button("Stop", "stop this work, keep what is done (Esc)", () => this.app.ask("stop"),
+        "ul-stop"));
   }
 
   problem(text) {
@@ -158,7 +163,8 @@ class Frame {
 
   // --- keyboard -------------------------------------------------------------------------------
   key(e) {
-    if (["INPUT", "SELECT"].includes(e.target.tagName) || e.ctrlKey || e.metaKey || e.altKey) return;
+    if (["INPUT", "SELECT"].includes(e.target.tagName)) return;
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
     const own = Object.values(panes).find((p) => this.bodies[p.id].contains(e.target));
     const action = own?.keys?.[e.key] ?? this.global(e.key);
     if (!action) return;

@@ -95,8 +95,8 @@ const arrange = (seen) => {
   spread("", 0, 0);
   return { at, w: whole.w - 28, h: whole.h - 46 };
 };
-const chainOf = (id, parents) => (id ? [...chainOf(parents.get(id)?.parent || "", parents), id] : [])
-  .filter((g) => parents.has(g));
+const chainOf = (id, parents) => (id
+  ? [...chainOf(parents.get(id)?.parent || "", parents), id] : []).filter((g) => parents.has(g));
 
 // --- drawing ----------------------------------------------------------------------------------
 const drawGraph = (app) => {
@@ -186,7 +186,8 @@ const drawBox = (app, b, p) => {
 };
 
 // --- overlays ---------------------------------------------------------------------------------
-const OVERLAYS = { none: "no overlay", time: "time", roof: "share of roofline", bytes: "bytes moved" };
+const OVERLAYS = { none: "no overlay", time: "time", roof: "share of roofline",
+  bytes: "bytes moved" };
 
 // the bar of some nodes: its share of the longest, and what it says
 const overlayOf = (app, ids) => {

@@ -131,8 +131,8 @@ pane("history", {
       } });
     drawPasses(app, passes, "");
     body.append(h("h3", {}, "History"), h("div", { class: "ul-filters" },
-      check("hide unchanged", "leave out steps that changed nothing", "hideUnchanged"),
-      check("touching selection", "only rewrites of the selected node", "onlySelected")), list,
+      check("changed only", "leave out steps that changed nothing", "hideUnchanged"),
+      check("of selection", "only rewrites of the selected node", "onlySelected")), list,
     h("div", { class: "ul-live" }, h("h3", {}, "Add a pass"), field, passes, name));
     list.querySelector(".ul-here")?.scrollIntoView({ block: "nearest" });
     if (app.refocus) { list.focus(); app.refocus = false; }

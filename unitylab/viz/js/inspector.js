@@ -1,6 +1,6 @@
 // The selected node: what it is, where it comes from, what was measured, what can be done here.
 
-const drawOrigins = (app, origins) => h("ol", { class: "ul-origins" }, [...origins].reverse().map((o) =>
+const drawOrigins = (app, all) => h("ol", { class: "ul-origins" }, [...all].reverse().map((o) =>
   h("li", {}, h("button", { type: "button", class: "ul-link", onclick: () => app.go(o.step),
     "aria-label": `origin at step ${o.step}` }, h("code", {}, o.label)),
   h("small", {}, ` step ${o.step}${o.rule === "?" ? " · where from is not recorded"
@@ -36,8 +36,8 @@ pane("inspector", {
   render(app, body) {
     const node = app.node();
     if (!node) {
-      body.append(h("h3", {}, "Inspector"), note("Click a node or a line: it lights up everywhere, ",
-        "and this is where its story stands."));
+      body.append(h("h3", {}, "Inspector"), note("Click a node or a line: ",
+        "it lights up everywhere, and this is where its story stands."));
       return;
     }
     const m = app.view.measures?.nodes?.[node.id];

@@ -9,9 +9,10 @@ pane("loops", {
     if (!names.length) {
       body.append(note("No tensor programs yet: LegalizeOps makes them from operators."));
     }
-    body.append(h("div", { class: "ul-loops" }, names.map((name) => h("div", { class: "ul-loopnest" },
-      h("h4", {}, name), loops[name].map((r) =>
-        h("div", { class: `ul-loop ul-loop-${r.kind}`, style: `padding-left:${12 + r.depth * 16}px` },
+    body.append(h("div", { class: "ul-loops" }, names.map((name) =>
+      h("div", { class: "ul-loopnest" }, h("h4", {}, name), loops[name].map((r) =>
+        h("div", { class: `ul-loop ul-loop-${r.kind}`,
+          style: `padding-left:${12 + r.depth * 16}px` },
           h("span", { class: "ul-kind" }, r.kind), h("b", {}, r.text),
           h("span", { class: "ul-extent" }, r.extent)))))));
     body.shown = callee;

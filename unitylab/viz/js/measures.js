@@ -8,8 +8,9 @@ const drawCompare = (app) => {
       h("div", { class: "ul-ellipsis" }, h("b", {}, name(id)), " vs ", name(base)),
       (numbers || []).filter((n) => n.name !== "functions").map((n) => {
         const show = NUMBER[n.unit] || String;
+        const said = (v) => (v === null ? "–" : show(v));
         return h("div", { class: "ul-pair" }, h("small", {}, n.name), " ",
-          `${n.after === null ? "–" : show(n.after)} vs ${n.before === null ? "–" : show(n.before)}`);
+          `${said(n.after)} vs ${said(n.before)}`);
       })]);
 };
 
@@ -98,7 +99,7 @@ pane("measures", {
     const peak = Math.max(...m.memory.map((x) => x.bytes), 0);
     const high = m.memory.find((x) => x.bytes === peak);
     body.append(drawCompare(app), h("div", { class: "ul-middle" },
-      h("h3", {}, `Time per call ${duration(m.total)} `, live), drawTimes(app, m),
+      h("h3", {}, "Time per call", h("b", {}, duration(m.total)), live), drawTimes(app, m),
       h("small", { class: "ul-peak ul-ellipsis", title: high?.live.join(", ") },
         `memory while running · peak ${bytes(peak)}: ${high ? high.live.join(", ") : ""}`),
       drawMemory(m.memory)), h("div", { class: "ul-roof-box" },

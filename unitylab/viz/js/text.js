@@ -101,7 +101,8 @@ const drawPreview = (app, body) => {
   body.append(h("div", { class: "ul-banner", role: "note" }, h("b", {}, p.title),
     p.summary && h("span", {}, p.summary), h("span", { class: "ul-space" }),
     p.apply && button("Apply", "make this the next step", p.apply, "ul-primary ul-live"),
-    p.before_ && button("‹", "the rewrite before", p.before_, "", { "aria-label": "rewrite before" }),
+    p.before_ && button("‹", "the rewrite before", p.before_, "",
+      { "aria-label": "rewrite before" }),
     p.after_ && button("›", "the next rewrite", p.after_, "", { "aria-label": "next rewrite" }),
     button("×", "back to the step (Esc)", () => { app.preview = null; app.drawPane("diff"); }, "",
       { "aria-label": "close" })));

@@ -1,6 +1,6 @@
 // The text twin: what the other panes show, in words.
 pane("twin", {
-  title: "Text twin",
+  title: "Text",
   region: "left",
   render(app, body) {
     body.append(note("…"));
