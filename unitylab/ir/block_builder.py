@@ -103,7 +103,7 @@ class BlockBuilder:
 
     def bind(self, var: RelaxVar, value: Expr) -> RelaxVar:
         """Emits `var = value` as it stands."""
-        self._open.append(VarBinding(var, value))
+        self._open.append(VarBinding(var, value, span=getattr(value, "span", None)))
         return var
 
     def emit_output(self, value, name: str = "") -> RelaxVar:

@@ -79,7 +79,7 @@ class History:
         if not ends:
             raise UnityLabError(f"no step or branch {key!r}",
                                 hint=f"steps: 0 to {max(self.steps)}, branches: "
-                                     f"{', '.join(sorted({s.branch for s in self.steps.values()}))}")
+                                     + ", ".join(sorted({s.branch for s in self.steps.values()})))
         return ends[-1]
 
     def path(self, step: Step) -> list[Step]:

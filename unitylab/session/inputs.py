@@ -73,7 +73,7 @@ class Sampler:
 
 def sample_inputs(mod: IRModule, name: str, sizes: dict[str, int] | None = None,
                   seed: int = 0) -> list:
-    """Arguments for function `name`: normal floats, small integers, sizes as given or 5, 3, 7, ..."""
+    """Arguments for function `name`: normal floats, small integers, sizes as given or 5, 3, ..."""
     return Sampler(sizes, seed).arguments(mod[name])
 
 

@@ -232,7 +232,7 @@ class Session:
         return describe(self, self.current if step is None else self.history.find(step), variable)
 
     def diff(self, a: int | str | None = None, b: int | str | None = None) -> Diff:
-        """What changed from step `a` (default: the parent of `b`) to step `b` (default: current)."""
+        """What changed from step `a` (default: the parent of `b`) to `b` (default: current)."""
         after = self.current if b is None else self.history.find(b)
         before = after.parent if a is None else self.history.find(a).id
         return diff(self.steps[after.id if before is None else before].module, after.module)

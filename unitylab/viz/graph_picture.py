@@ -11,7 +11,7 @@ from ..ir.structural import structural_equal
 from .graph_model import Graph, GraphNode
 from .layout import Box, Layout, place
 
-TOO_MANY = 200  # boxes; the page has the same number
+TOO_MANY = 100  # boxes; the page has the same number
 CHUNK = 64  # nodes without a name path that make a group in a large graph
 
 

@@ -1,7 +1,7 @@
 """A process that lays out graphs with the Graphviz that `pygraphviz` carries.
 
-A process of its own, because Graphviz may crash and a notebook must not. Reads one JSON string (DOT)
-a line, answers with one line of JSON (Graphviz's json0)."""
+A process of its own, because Graphviz may crash and a notebook must not. Reads one JSON string
+(DOT) a line, answers with one line of JSON (Graphviz's json0)."""
 
 import json
 import sys

@@ -65,7 +65,7 @@ def _node(n: dict) -> str:
              f'stroke-width="1.2"{dash}/>']
     room = w - 24
     one_line = not n["detail"] or h < 36
-    parts.append(f'<text class="ul-label" x="{x + 12:.1f}" y="{n["y"] + (4 if one_line else -3):.1f}'
+    parts.append(f'<text x="{x + 12:.1f}" y="{n["y"] + (4 if one_line else -3):.1f}'
                  f'" fill="currentColor" font-weight="600">'
                  f'{_fit(n["label"], room - (12 if status != "same" else 0))}</text>')
     if not one_line:

@@ -2,7 +2,7 @@
 // are called, layers by name) open and close, a node's neighbourhood can be shown alone.
 
 const SIGN = { added: "+", removed: "−", changed: "~" };
-const TOO_MANY = 200; // boxes: from here on groups start closed
+const TOO_MANY = 100; // boxes: from here on groups start closed
 const cut = (text, room, each = 6.9) => {
   const most = Math.max(3, Math.floor(room / each));
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
@@ -152,10 +152,15 @@ const drawEdge = (e, at, fixed) => {
     const [a, b] = [at.get(e.a), at.get(e.b)];
     if (!a || !b) return "";
     const [y0, y1] = [a.y + a.h / 2, b.y - b.h / 2];
-    const far = y1 - y0 > 120 && Math.abs(a.x - b.x) < a.w; // a long one goes round what is between
-    const side = far ? Math.max(a.w, b.w) / 2 + 40 : 0;
-    const bend = Math.max(14, (y1 - y0) / 2);
-    d = `M${a.x},${y0}C${a.x + side},${y0 + bend} ${b.x + side},${y1 - bend} ${b.x},${y1}`;
+    const middle = (a.x + b.x) / 2; // a long one goes round what is between
+    const between = y1 - y0 < 60 ? [] : [...at].filter(([k, p]) => k !== e.a && k !== e.b &&
+      p.y - p.h / 2 > y0 && p.y + p.h / 2 < y1 && Math.abs(p.x - middle) < p.w / 2 + 8)
+      .map(([, p]) => p.x + p.w / 2);
+    const bend = Math.max(14, Math.min(60, (y1 - y0) / 2));
+    const x = Math.max(...between) + 16;
+    d = between.length ? `M${a.x},${y0}C${a.x},${y0 + bend} ${x},${y0} ${x},${y0 + bend}L${x},${
+      y1 - bend}C${x},${y1} ${b.x},${y1 - bend} ${b.x},${y1}`
+      : `M${a.x},${y0}C${a.x},${y0 + bend} ${b.x},${y1 - bend} ${b.x},${y1}`;
     end = [b.x, y1];
   }
   const [x, y] = end;
@@ -232,7 +237,7 @@ const scale = (app, by) => {
 };
 const fit = (app, body) => {
   const room = body.clientWidth - 12;
-  app.zoom = Math.min(1.15, Math.max(0.35, room > 50 ? room / app.canvas.natural[0] : 1));
+  app.zoom = Math.min(1.15, Math.max(0.95, room > 50 ? room / app.canvas.natural[0] : 1));
   scale(app, 1);
 };
 
