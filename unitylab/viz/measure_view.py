@@ -6,6 +6,9 @@ from ..session.machine import roof
 from ..session.numbers import Numbers
 
 
+LARGE = 600  # nodes from which on a step is counted when somebody asks
+
+
 def numbers_of(view, s) -> Numbers:
     """Counted once for a step and sizes."""
     key = s.id, tuple(sorted(view.session.sizes.items()))
@@ -14,8 +17,17 @@ def numbers_of(view, s) -> Numbers:
     return view._numbers[key]
 
 
-def numbers_rows(view, s, before) -> list[dict]:
-    """name, unit, before, after: what the diff pane and the comparison show."""
+def counted(view, s) -> bool:
+    """Whether the numbers of a step are there."""
+    return (s.id, tuple(sorted(view.session.sizes.items()))) in view._numbers
+
+
+def numbers_rows(view, s, before) -> list[dict] | None:
+    """name, unit, before, after: what the diff pane and the comparison show. None where counting
+    takes long and nobody asked for it yet."""
+    if any(len(view.graph(x).nodes) > LARGE and not counted(view, x)
+           for x in (s, before) if x is not None):
+        return None
     old = numbers_of(view, before) if before is not None else None
     return pairs(old, numbers_of(view, s), before.time if before is not None else None, s.time)
 

@@ -20,7 +20,7 @@ from ..session.session import Session
 from ..session.step import Step
 from .graph_model import Graph, GraphNode, graph_of, loop_tree
 from .graph_picture import picture
-from .measure_view import measures, numbers_rows, pairs
+from .measure_view import measures, numbers_of, numbers_rows, pairs
 from .rewrite_view import rewrite_rows
 from .text_view import compare_lines, compared_texts, place_name, source_line, text_of
 
@@ -126,6 +126,12 @@ class SessionView:
                 **self.compared(s, before, text)}
         return {**self._views[key], "chosen": base is not None,
                 "numbers": numbers_rows(self, s, before), "measures": measures(self, s)}
+
+    def count(self, number: int, base: int | None) -> None:
+        """Counts a step and what it is compared with."""
+        for k in (number, base):
+            if k is not None:
+                numbers_of(self, self.session.history.find(k))
 
     def compared(self, s: Step, before: Step | None, text: dict) -> dict:
         if before is None:

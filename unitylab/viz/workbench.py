@@ -127,6 +127,10 @@ class Workbench(anywidget.AnyWidget):
             self.session.watch.check()
             self.moved(self.session.apply, p)
 
+    def count(self, step: int, base: int | None = None) -> None:
+        self.model.count(step, base)
+        self.refresh()
+
     def stop(self) -> None:
         if self.session.watch.what:
             self.session.watch.stop = True
@@ -173,6 +177,7 @@ CHANGES = {
     "rename": lambda w, step, label: w.session.rename(step, label),
     "verify": lambda w, step: w.session.verify(step),
     "measure": lambda w, sizes=None: w.session.profile(**(sizes or {})) and None,
+    "count": Workbench.count,
     "save_html": Workbench.save_html,
 }
 ANSWERS = {

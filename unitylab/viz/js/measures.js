@@ -6,6 +6,8 @@ const drawCompare = (app) => {
   return h("div", { class: "ul-compare-box" }, h("h3", {}, "Compare"),
     base === null || base === undefined ? note("step 0 has nothing before it") : [
       h("div", { class: "ul-ellipsis" }, h("b", {}, name(id)), " vs ", name(base)),
+      !numbers && app.live && button("Count", "operations, bytes and memory of this large module",
+        () => app.act("count", { step: id, base })),
       (numbers || []).filter((n) => n.name !== "functions").map((n) => {
         const show = NUMBER[n.unit] || String;
         const said = (v) => (v === null ? "–" : show(v));

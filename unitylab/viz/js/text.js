@@ -1,5 +1,6 @@
 // Text: the diff of two points of the history (or of a preview, or of one rewrite) and the script.
 
+const MOST = 1500; // lines that are drawn at once
 const FOLD = 4; // unchanged lines that stay around a change
 
 // rows [old line, new line, sign, text, keys] of two texts {lines, keys} and their operations
@@ -41,8 +42,10 @@ const drawLine = (app, [old, now, sign, text, keys, other]) => {
 };
 
 // lines, with long runs of unchanged ones folded
-const drawRows = (app, rows, folds = true) => {
+const drawRows = (app, all, folds = true) => {
   const out = [];
+  const rest = all.slice(MOST); // a page at a time: thousands of lines take long to draw
+  const rows = all.slice(0, MOST);
   for (let i = 0; i < rows.length;) {
     let j = i;
     while (j < rows.length && rows[j][2] === " ") j += 1;
@@ -57,6 +60,13 @@ const drawRows = (app, rows, folds = true) => {
     } else out.push(...rows.slice(i, j).map((r) => drawLine(app, r)));
     if (j < rows.length) { out.push(drawLine(app, rows[j])); j += 1; }
     i = j;
+  }
+  if (rest.length) {
+    const more = h("button", { class: "ul-fold", type: "button", onclick: () => {
+      more.replaceWith(drawRows(app, rest, folds));
+      app.frame.mark("text");
+    } }, `⋯ ${rest.length} more lines`);
+    out.push(more);
   }
   return h("div", { class: "ul-text" }, out);
 };
