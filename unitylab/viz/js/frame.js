@@ -87,6 +87,7 @@ class Frame {
       const on = this.app.tab[p.region];
       if (on === undefined) continue;
       this.bodies[p.id].hidden = p.id !== on;
+      if (p.id !== on) this.bodies[p.id].replaceChildren();
       const tab = this.root.querySelector(`.ul-tab[data-tab="${p.id}"]`);
       tab.setAttribute("aria-selected", String(p.id === on));
       tab.tabIndex = p.id === on ? 0 : -1;
@@ -100,8 +101,7 @@ class Frame {
     const tools = this.root.querySelector(`.ul-tools[data-region="${p.region}"]`);
     if (tools) tools.replaceChildren(...(p.tools ? p.tools(this.app, body) : []));
     const { scrollTop, scrollLeft } = body;
-    body.replaceChildren();
-    p.render(this.app, body);
+    this.renew(p, body);
     Object.assign(body, { scrollTop, scrollLeft });
     if (p.region === "left" || p.region === "right") p.mark?.(this.app, body, "draw");
   }
@@ -115,11 +115,18 @@ class Frame {
 
   // a pane whose content depends on the selection; the focus inside of it stays
   redraw(id) {
-    const body = this.bodies[id];
-    const focused = body.contains(document.activeElement) && document.activeElement.dataset.key;
+    this.renew(panes[id], this.bodies[id]);
+  }
+
+  // draws anew; what had the focus has it again
+  renew(p, body) {
+    const at = this.root.getRootNode().activeElement;
+    const name = at && at !== body && body.contains(at) && (at.dataset.key
+      ? `[data-key="${CSS.escape(at.dataset.key)}"]`
+      : `[aria-label="${CSS.escape(at.getAttribute("aria-label") || "")}"]`);
     body.replaceChildren();
-    panes[id].render(this.app, body);
-    if (focused) body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    p.render(this.app, body);
+    if (name) (body.querySelector(name) || body).focus({ preventScroll: true });
   }
 
   busy(on) {
@@ -158,7 +165,9 @@ class Frame {
     this.help.replaceChildren(h("h3", {}, "Keys"), h("dl", {}, HELP.flatMap(([k, v]) =>
       [h("dt", {}, h("kbd", {}, k)), h("dd", {}, v)])),
     button("close", "close", () => this.showHelp()));
-    if (!this.help.hidden) this.help.querySelector("button").focus();
+    if (this.help.hidden) { this.left?.focus(); return; }
+    this.left = this.root.getRootNode().activeElement;
+    this.help.querySelector("button").focus();
   }
 
   // --- keyboard -------------------------------------------------------------------------------

@@ -244,7 +244,7 @@ const fit = (app, body) => {
 const walk = (by) => (app, body) => {
   const boxes = [...body.querySelectorAll(".ul-node")];
   if (!boxes.length) return;
-  const here = boxes.findIndex((b) => b === document.activeElement ||
+  const here = boxes.findIndex((b) => b === body.getRootNode().activeElement ||
     (!body.querySelector(".ul-node:focus") && b.dataset.key === app.selected));
   const next = boxes[(here + by + boxes.length) % boxes.length];
   next.focus({ preventScroll: true });
