@@ -68,8 +68,8 @@ GOOD = CALL.format("add_one", "(x,)", 'R.Tensor((8, 4), "float32")')
     "y: R.Tensor(ndim=2) = R.exp(x)",
     'y: R.Tensor((8, 4), "float32") = R.call_packed("f", x, sinfo_args=R.Object)',
     CALL.format("fill", "(R.prim_value(3),)", 'R.Tensor((4,), "int64")'),
-    'y = R.call_tir_inplace(cls.add_one, (x, x), out_sinfo=R.Tensor((8, 4), "float32"), '
-    "inplace_indices=1)",
+    CALL.format("add_one", "(x, x)", 'R.Tensor((8, 4), "float32"), inplace_indices=1')
+    .replace("call_tir", "call_tir_inplace"),
     'y = R.match_cast(x, R.Tensor(("n", 4), "float32"))',
 ])
 def test_good_calls_have_no_complaints(body):

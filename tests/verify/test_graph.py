@@ -86,3 +86,8 @@ def test_symbolic_variables_are_defined_before_use():
 def test_functions_that_are_called_exist(rfc):
     with pytest.raises(ul.WellFormedError, match="no function 'mm'"):
         ul.well_formed(rfc.with_functions({"mm": None}))
+
+
+def test_only_programs_are_verified():
+    with pytest.raises(ul.UnityLabError, match="this is a str"):
+        ul.well_formed("def f(): pass")

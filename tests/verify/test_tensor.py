@@ -23,7 +23,7 @@ def rules(x):
     return [c.rule for c in ul.complaints(x)]
 
 
-def refused(x, match):
+def refused(_, match):
     return pytest.raises(ul.WellFormedError, match=match)
 
 
@@ -152,6 +152,22 @@ def test_an_access_has_the_rank_of_its_buffer(mm):
     bad = substitute(mm, {load: load.replace(indices=load.indices[:1])})
     with refused(bad, "block update: the buffer 'A' has 2 dimensions, 1 indices are given"):
         ul.well_formed(bad)
+
+
+def test_vector_indices_have_the_lanes_of_the_last():
+    A = tir.decl_buffer((8, 8), name="A")
+    ramp = prim.Ramp(prim.literal(0), prim.literal(1), 4)
+    wide, short = (prim.Broadcast(prim.literal(0), k) for k in (4, 2))
+
+    def store(*indices):
+        value = prim.Broadcast(prim.literal(0.0), 4)
+        return tir.PrimFunc((A,), tir.BufferStore(A, value, indices))
+
+    assert rules(store(prim.literal(0), ramp)) == rules(store(wide, ramp)) == []
+    with refused(A, "index 0 of the buffer 'A' has 2 lanes, the last index has 4"):
+        ul.well_formed(store(short, ramp))
+    with refused(A, "index 0 of the buffer 'A' has 4 lanes, the last index has 1"):
+        ul.well_formed(store(ramp, prim.literal(0)))
 
 
 def test_choices_have_one_dtype():

@@ -78,14 +78,16 @@ class ScalarChecker:
             self.report.say("rank", f"the buffer {buffer.name!r} has {len(buffer.shape)} "
                             f"dimensions, {len(indices)} indices are given", at,
                             "one index a dimension; T.decl_buffer makes a view of another shape")
-        last = len(indices) - 1
+        lanes = indices[-1].dtype.lanes if indices else 1
         for k, i in enumerate(indices):
             t = i.dtype
-            if not t.is_int or (t.lanes > 1 and k != last):
+            if not t.is_int:
                 self.report.say("dtype", f"index {k} of the buffer {buffer.name!r} has dtype {t}, "
-                                + ("only the last index may be a vector" if t.is_int else
-                                   "an integer is expected"), at,
-                                'T.Cast("int32", ...) converts it')
+                                "an integer is expected", at, 'T.Cast("int32", ...) converts it')
+            elif t.lanes != 1 and t.lanes != lanes:
+                self.report.say("dtype", f"index {k} of the buffer {buffer.name!r} has {t.lanes} "
+                                f"lanes, the last index has {lanes}", at,
+                                "T.Broadcast(index, lanes) makes a vector of a scalar")
 
     # --- rules for kinds of nodes -----------------------------------------------------------
 
