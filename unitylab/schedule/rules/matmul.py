@@ -49,7 +49,7 @@ def matmul(s: Scheduling, handle: BlockRV) -> bool:
 def _worth_it(c: Contraction) -> bool:
     """Wide enough for vectors, deep enough for a tile."""
     width, depth = as_int(c.column.dom.extent), c.depth
-    return (width is None or width >= 8) and (depth is None or depth >= 4) and \
+    return (width is None or width >= 4) and (depth is None or depth >= 4) and \
         not any(it.dom.extent.dtype != c.column.var.dtype for it in c.block.iter_vars)
 
 
