@@ -20,6 +20,9 @@ class Dialect:
     modern: bool
 
 
+# says of an allocation that its name reads and writes its one element, as in `x: T.int32 = 5`
+SCALAR_CELL = "scalar_cell"
+
 UNITY = Dialect("unity", "T.block", "T.block_attr", "T.alloc_buffer", "out_sinfo", "sinfo_args",
                 "R.Object", "tir", False)
 TVM = Dialect("tvm", "T.sblock", "T.sblock_attr", "T.sblock_alloc_buffer", "out_ty", "ty_args",

@@ -64,6 +64,7 @@ class Reader:
 
     def __init__(self, source: Source, outer, constants, modern: bool):
         self.source, self.outer, self.constants, self.modern = source, outer, constants, modern
+        self.tirx = "tirx" in source.text or "s_tir" in source.text
 
     def parser(self, kind: type, **kw):
         return kind(self.source, self.outer, self.constants, self.modern, **kw)
@@ -95,7 +96,8 @@ class Reader:
         if kind == "prim_func":
             parser = self.parser(TirParser, module=ref)
             self.names(parser, ref)
-            return parser.located(lambda d: parser.parse(d, private), n)
+            s_tir = bool(options.get("s_tir", not self.tirx))
+            return parser.located(lambda d: parser.parse(d, private, s_tir), n)
         if kind == "function":
             parser = self.parser(RelaxParser, module=ref, mod=mod)
             self.names(parser, ref)

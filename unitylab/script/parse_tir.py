@@ -13,6 +13,7 @@ from ..ir.node import EMPTY, FrozenDict, Node
 from ..ir.op import freeze
 from . import tir as T
 from .diagnostics import call_checked
+from .dialect import SCALAR_CELL
 from .evaluate import Builder, Evaluator, ModuleRef, Region, extent_between
 
 _LOOP_KINDS = {"T.serial": tir.SERIAL, "T.parallel": tir.PARALLEL, "T.vectorized": tir.VECTORIZED,
@@ -40,6 +41,20 @@ class Frame:
     init: tir.Stmt | None = None
 
 
+@dataclass(frozen=True)
+class ScalarCell:
+    """A local buffer of one element whose name reads and writes the element."""
+
+    buffer: tir.Buffer
+
+    def load(self, span) -> tir.BufferLoad:
+        return tir.BufferLoad(self.buffer, (prim.literal(0),), span=span)
+
+    def store(self, value: prim.PrimExpr) -> tir.BufferStore:
+        return tir.BufferStore(self.buffer, prim.cast(value, self.buffer.dtype),
+                               (prim.literal(0),))
+
+
 class TirParser(Evaluator):
     """Parses one `PrimFunc` from its function definition."""
 
@@ -54,11 +69,14 @@ class TirParser(Evaluator):
 
     # --- functions --------------------------------------------------------------------------
 
-    def parse(self, n: ast.FunctionDef, private: bool = False) -> tir.PrimFunc:
-        """The tensor program of a definition."""
+    def parse(self, n: ast.FunctionDef, private: bool = False,
+              s_tir: bool = True) -> tir.PrimFunc:
+        """The tensor program of a definition. `s_tir`: whether it is one that schedules work on,
+        as all are but those that today's Apache TVM writes without this option."""
         self.scopes.append({})
         self.frames.append(Frame())
         self.declare_symbols(n.body)
+        self.declare_scalars(n.args.args)
         for arg in n.args.args:
             self.parameter(arg)
         ret = VOID
@@ -69,6 +87,8 @@ class TirParser(Evaluator):
         frame = self.frames.pop()
         body = self.root(frame)
         attrs = dict(self.attrs)
+        if not s_tir:
+            attrs.setdefault("s_tir", False)
         if not private:
             attrs.setdefault("global_symbol", n.name)
         return tir.PrimFunc(tuple(self.params), body, ret, FrozenDict(attrs),
@@ -96,6 +116,15 @@ class TirParser(Evaluator):
                         var = self.eval(v)
                         if isinstance(var, prim.Var):
                             self.define(name.id, var.replace(name=name.id))
+
+    def declare_scalars(self, args: list[ast.arg]) -> None:
+        """A scalar parameter may be a size in the types of the parameters before it."""
+        for arg in args:
+            if isinstance(arg.annotation, ast.Attribute):
+                kind = self.eval(arg.annotation)
+                if isinstance(kind, T.ScalarType):
+                    self.define(arg.arg, prim.Var(arg.arg, kind.dtype,
+                                                  span=self.source.span(arg)))
 
     def parameter(self, arg: ast.arg) -> None:
         if arg.annotation is None:
@@ -156,22 +185,24 @@ class TirParser(Evaluator):
         if isinstance(data, prim.Var) and data.pointer is not None:
             fields["scope"] = data.pointer.scope
         if spec.strides:
-            fields["strides"] = tuple(prim.literal(self.size(s)) for s in spec.strides)
+            fields["strides"] = tuple(prim.literal(self.size(s, INT32)) for s in spec.strides)
         if spec.elem_offset is not None:
-            fields["elem_offset"] = prim.literal(self.size(spec.elem_offset))
+            fields["elem_offset"] = prim.literal(self.size(spec.elem_offset, INT32))
         if spec.align > 0:
             fields["data_alignment"] = spec.align
         if spec.offset_factor > 0:
             fields["offset_factor"] = spec.offset_factor
-            if spec.offset_factor > 1 and spec.elem_offset is None:
-                fields["elem_offset"] = prim.Var(f"{name}_elem_offset", INT32)
         fields["axis_separators"] = tuple(prim.as_int(a) for a in spec.axis_separators)
         shape = tuple(self.size(s) for s in spec.shape)
+        if spec.offset_factor > 0 and spec.elem_offset is None:  # any multiple of it
+            index = shape[0].dtype if shape and isinstance(shape[0], prim.PrimExpr) else INT32
+            fields["elem_offset"] = prim.Var(f"{name}_elem_offset", index)
         return tir.decl_buffer(shape, element, name, data, **fields)
 
-    def size(self, s):
+    def size(self, s, kind=INT64):
+        """A size; a new name is a variable of dtype `kind`."""
         if isinstance(s, str):
-            return self.scopes[0].get(s) or prim.Var(s, INT64)
+            return self.scopes[0].get(s) or prim.Var(s, kind)
         return s
 
     def bind_buffer(self, n: ast.stmt, name: str, spec: T.BufferSpec) -> None:
@@ -223,18 +254,26 @@ class TirParser(Evaluator):
 
     def suite(self, body: list[ast.stmt]) -> None:
         for k, s in enumerate(body):
-            if self.launches(s):  # it holds for the rest of the suite
-                item = ast.withitem(s.value, s.targets[0])
-                return self.launch(ast.copy_location(ast.With([item], body[k + 1:]), s), s.value)
+            call, target = self.opens(s)
+            if call is not None:  # it holds for the rest of the suite
+                rest = ast.With([ast.withitem(call, target)], body[k + 1:])
+                return self.located(self.stmt_With, ast.copy_location(rest, s))
             method = getattr(self, f"stmt_{type(s).__name__}", None)
             if method is None:
                 raise self.source.error(s, f"{type(s).__name__} is no statement of the language")
             self.located(method, s)
 
-    def launches(self, s: ast.stmt) -> bool:
-        """Whether it is `tx = T.launch_thread("threadIdx.x", 128)`."""
-        return isinstance(s, ast.Assign) and isinstance(s.value, ast.Call) and \
-            isinstance(s.value.func, ast.Attribute) and s.value.func.attr == "launch_thread"
+    def opens(self, s: ast.stmt) -> tuple[ast.Call | None, ast.expr | None]:
+        """The call and the name of `tx = T.launch_thread("threadIdx.x", 128)`, or the call of
+        `T.attr(A, "key", 1)`."""
+        call = s.value if isinstance(s, (ast.Assign, ast.Expr)) else None
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) \
+                or call.func.attr not in ("launch_thread", "attr"):
+            return None, None
+        name = self.directive(call)
+        if name == "T.launch_thread" and isinstance(s, ast.Assign):
+            return call, s.targets[0]
+        return (call if name in ("T.attr", "T.launch_thread") else None), None
 
     def emit(self, stmt: tir.Stmt, n: ast.AST) -> None:
         if stmt.span is None:
@@ -278,6 +317,8 @@ class TirParser(Evaluator):
             self.bind_buffer(n, target.id, value)
         elif isinstance(value, Region):
             self.bind(n, target.id, value.value(), None)
+        elif (cell := self.element(target.id, value)) is not None:
+            self.emit(cell.store(prim.literal(value)), n)
         elif isinstance(value, prim.Var) and not value.name:
             known = self.scopes[-1].get(target.id)
             if not isinstance(known, prim.Var):
@@ -294,18 +335,57 @@ class TirParser(Evaluator):
         self.define(name, var)
         self.emit(tir.Bind(var, prim.cast(value, kind) if kind != "handle" else value), n)
 
+    def element(self, name: str, value) -> ScalarCell | None:
+        """The element that `name = value` assigns to: of a scalar, or of a buffer of one."""
+        found = self.find(name)
+        number = isinstance(value, (int, float, prim.PrimExpr))
+        if isinstance(found, tir.Buffer) and self.modern and number and found.ndim == 1 \
+                and prim.is_const(found.shape[0], 1):
+            return ScalarCell(found)
+        return found if isinstance(found, ScalarCell) else None
+
+    def find(self, name: str):
+        """What a name stands for, or None."""
+        return next((s[name] for s in reversed(self.scopes) if name in s), None)
+
+    def eval_Name(self, n: ast.Name):
+        value = self.lookup(n)
+        return value.load(self.source.span(n)) if isinstance(value, ScalarCell) else value
+
     def stmt_AnnAssign(self, n: ast.AnnAssign) -> None:
-        if not isinstance(n.target, ast.Name) or n.value is None:
-            raise self.source.error(n, "a declaration needs a name and a value")
+        if not isinstance(n.target, ast.Name):
+            raise self.source.error(n, "a declaration needs a name")
         kind = self.eval(n.annotation)
-        value = self.eval(n.value)
+        value = None if n.value is None else self.eval(n.value)
+        if self.is_cell(n.annotation, kind) and not isinstance(value, T.BufferSpec):
+            return self.cell(n, kind, value)
+        if value is None:
+            raise self.source.error(n, "a declaration needs a value")
         if isinstance(value, T.BufferSpec):
             return self.bind_buffer(n, n.target.id, value)
         if not isinstance(kind, (T.ScalarType, T.HandleType)):
             kind = None
         return self.bind(n, n.target.id, prim.literal(self.scalar(n.value, value)), kind)
 
+    def is_cell(self, annotation: ast.expr, kind) -> bool:
+        """Whether `x: T.float16` declares an element that may change. Today's Apache TVM means
+        that; a Unity-era `x: T.int32 = value` names the value, as `T.let[...]` does today."""
+        return isinstance(kind, T.ScalarType) and (
+            self.modern and not isinstance(annotation, ast.Subscript))
+
+    def cell(self, n: ast.AnnAssign, kind: T.ScalarType, value) -> None:
+        buffer = tir.decl_buffer((1,), kind.dtype, n.target.id, scope="local",
+                                 span=self.source.span(n))
+        self.emit(tir.AllocBuffer(buffer, FrozenDict({SCALAR_CELL: True})), n)
+        self.define(n.target.id, ScalarCell(buffer))
+        if value is not None:
+            self.emit(ScalarCell(buffer).store(prim.literal(self.scalar(n.value, value))), n)
+
     def stmt_AugAssign(self, n: ast.AugAssign) -> None:
+        if isinstance(n.target, ast.Name) and isinstance(self.find(n.target.id), ScalarCell):
+            load = ast.copy_location(ast.Name(n.target.id, ast.Load()), n.target)
+            value = self.eval(ast.copy_location(ast.BinOp(load, n.op, n.value), n))
+            return self.assign(n, n.target, value)
         if not isinstance(n.target, ast.Subscript):
             raise self.source.error(n, "only elements of buffers can be updated in place")
         load = ast.copy_location(ast.Subscript(n.target.value, n.target.slice, ast.Load()),
@@ -455,6 +535,8 @@ class TirParser(Evaluator):
             node, key, value = values
             if isinstance(node, str):
                 node = prim.literal(node)
+            elif isinstance(node, int):
+                node = None if node == 0 else prim.literal(node)
             return self.emit(tir.AttrStmt(node, key, prim.literal(value), self.inner(n.body)), n)
         if name == "T.launch_thread":
             return self.launch(n, call)
@@ -464,11 +546,15 @@ class TirParser(Evaluator):
     def launch(self, n: ast.With, call: ast.Call) -> None:
         tag, extent = self.eval(call.args[0]), prim.literal(self.eval(call.args[1]))
         target = n.items[0].optional_vars
-        tag = tag if isinstance(tag, str) else tag.name
-        var = prim.Var(target.id if isinstance(target, ast.Name) else tag, extent.dtype)
-        body = self.inner(n.body, {var.name: var})
+        if isinstance(tag, tir.IterVar):  # made by T.env_thread
+            var, tag = tag.var, tag.thread_tag
+        else:
+            var = prim.Var(target.id if isinstance(target, ast.Name) else tag, extent.dtype)
+        name = target.id if isinstance(target, ast.Name) else var.name
+        body = self.inner(n.body, {name: var})
         it = tir.IterVar(var, tir.range_of(extent), "thread", tag)
-        self.emit(tir.AttrStmt(it, "thread_extent", extent, body), n)
+        key = "virtual_thread" if tag == "vthread" else "thread_extent"
+        self.emit(tir.AttrStmt(it, key, extent, body), n)
 
     def let(self, n: ast.With, call: ast.Call) -> None:
         args = [self.eval(a) for a in call.args]
@@ -579,13 +665,6 @@ class TirParser(Evaluator):
         self.enclosing().annotations |= {k: attr_value(v)
                                          for k, v in self.eval(call.args[0]).items()}
 
-    def do_attr(self, call: ast.Call) -> None:
-        values = [self.eval(a) for a in call.args]
-        if len(values) == 1 and isinstance(values[0], dict):
-            for k, v in values[0].items():
-                self.emit(tir.AttrStmt(None, k, prim.literal(v), tir.Evaluate(prim.literal(0))),
-                          call)
-
     def do_evaluate(self, call: ast.Call) -> None:
         value = self.eval(call.args[0])
         self.emit(tir.Evaluate(prim.literal(value)), call)
@@ -635,4 +714,4 @@ def _declares_var(n: ast.expr) -> bool:
 _DIRECTIVES = {"T.reads": TirParser.do_reads, "T.writes": TirParser.do_writes,
                "T.where": TirParser.do_where, "T.func_attr": TirParser.do_func_attr,
                "T.block_attr": TirParser.do_block_attr, "T.sblock_attr": TirParser.do_block_attr,
-               "T.attr": TirParser.do_attr, "T.evaluate": TirParser.do_evaluate}
+               "T.evaluate": TirParser.do_evaluate}

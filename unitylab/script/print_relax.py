@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import weakref
+from collections import Counter
 
 import numpy as np
 
@@ -44,6 +45,8 @@ class Printer(TirPrinter):
         super().__init__(dialect)
         self.quote: set[int] | None = None
         self.scalars: set[int] = set()  # values that scalar parameters stand for
+        self.graph: relax.Function | None = None
+        self.uses: Counter[int] | None = None
 
     # --- modules and functions --------------------------------------------------------------
 
@@ -71,6 +74,7 @@ class Printer(TirPrinter):
         elif isinstance(func, relax.Function):
             self.names, self.taken = {}, {"T", "R", "I", "cls", name}
             self.cls = "cls"
+            self.graph, self.uses = func, None
             self.graph_func(func, name)
         else:
             self.out.line(f"# {name}: an external function")
@@ -143,8 +147,25 @@ class Printer(TirPrinter):
                 self.graph_func(b.value, self.define(b.var), nested=True)
             else:
                 value = self.expr(b.value)
+                if self.unnamed(b):
+                    self.out.line(value)
+                    return
                 note = self.annotation(b)
                 self.out.line(f"{self.define(b.var)}{note} = {value}")
+
+    def unnamed(self, b: relax.VarBinding) -> bool:
+        """Whether it is a call for its effect, written as a statement."""
+        return b.var.name == "_" and isinstance(b.value, relax.Call) \
+            and isinstance(b.value.op, prim.GlobalVar) \
+            and type(b.var.struct_info) is ObjectStructInfo and not self.used(b.var)
+
+    def used(self, v: relax.Var) -> bool:
+        """Whether a variable stands elsewhere than where it is bound."""
+        if self.graph is None:
+            return True
+        if self.uses is None:
+            self.uses = Counter(id(n) for n in _walk_calls(self.graph))
+        return self.uses[id(v)] > 1
 
     def annotation(self, b: relax.VarBinding) -> str:
         info = b.var.struct_info
@@ -390,6 +411,8 @@ def printed(printer: Printer, node: Node) -> Writer:
     if isinstance(node, IRModule):
         printer.module(node)
     elif isinstance(node, (PrimFunc, relax.Function)):
+        if printer.dialect.modern and node.attrs.get("s_tir") is False:
+            printer.out.line("# from tvm.script import tirx as T")
         printer.function(node, node.attrs.get("global_symbol") or "main")
     elif isinstance(node, relax.Binding):
         printer.binding_stmt(node)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..ir import prim, tir
 from ..ir.node import FrozenDict
 from ..ir.structural import structural_equal
 from ..ir.visitor import collect
-from .print_prim import PrimPrinter
+from .dialect import SCALAR_CELL
+from .intrinsics import FIRST, LAST, SPELLINGS
+from .print_prim import PrimPrinter, quoted
 
 _LETTER = {tir.SPATIAL: "S", tir.REDUCE: "R"}
 _AXIS = {tir.SPATIAL: "spatial", tir.REDUCE: "reduce", tir.OPAQUE: "opaque", tir.SCAN: "scan",
@@ -26,6 +30,8 @@ class TirPrinter(PrimPrinter):
         self.free: list[prim.Var | tir.Buffer] = []  # used in the function, defined nowhere
         self.func: tir.PrimFunc | None = None
         self.owners: dict[int, tir.Buffer] | None = None
+        self.cells: set[int] = set()
+        self.threads: Counter[int] | None = None  # how often each thread variable is launched
 
     # --- functions --------------------------------------------------------------------------
 
@@ -48,7 +54,7 @@ class TirPrinter(PrimPrinter):
         if attrs.get("global_symbol") == name:
             del attrs["global_symbol"]
         options = ["private=True"] if private else []
-        if self.dialect.modern:
+        if self.dialect.modern and attrs.pop("s_tir", True) is not False:
             options += ["s_tir=True"]
         with self.out.span(func):
             self.out.line("@T.prim_func" + (f"({', '.join(options)})" if options else ""))
@@ -162,13 +168,13 @@ class TirPrinter(PrimPrinter):
         b, handle = pair
         self.out.line(f"{self.name_of(b)} = T.match_buffer({handle}, {self.buffer_fields(b)})")
 
-    def buffer_fields(self, b: tir.Buffer, data: bool = False) -> str:
+    def buffer_fields(self, b: tir.Buffer, data: str = "") -> str:
         """Shape, dtype and what differs from the defaults."""
         fields = [self.shape(b.shape)]
         if b.dtype != "float32":
             fields.append(f'"{b.dtype}"')
         if data:
-            fields.append(f"data={self.pointer(b.data)}")
+            fields.append(f"data={data}")
         if b.strides:
             fields.append(f"strides={self.shape(b.strides)}")
         if not _starts_at_zero(b):
@@ -195,7 +201,7 @@ class TirPrinter(PrimPrinter):
         return f"{self.name_of(owner)}.data" if owner is not None else self.name_of(v)
 
     def body(self, func: tir.PrimFunc) -> None:
-        self.func, self.owners = func, None
+        self.func, self.owners, self.threads = func, None, None
         root = func.root
         trivial = root is not None and root.name == "root" \
             and (root.alloc_buffers or _holds_block(root.body)) and not (
@@ -223,8 +229,35 @@ class TirPrinter(PrimPrinter):
         out.mark(n, len(out.lines) - 1)
 
     def visit_SeqStmt(self, n: tir.SeqStmt) -> None:
+        before = None
         for s in n.stmts:
-            self.visit(s)
+            if before is not None and self.dialect.modern and isinstance(s, tir.DeclBuffer) \
+                    and s.buffer.data is before.var:
+                self.declared_at(before, s)
+                before = None
+                continue
+            if before is not None:
+                self.visit(before)
+            before = s if self.own_address(s) else None
+            if before is None:
+                self.visit(s)
+        if before is not None:
+            self.visit(before)
+
+    def own_address(self, s: tir.Stmt) -> bool:
+        """Whether an address may be left unnamed: the dtype of its call says nothing of it."""
+        return isinstance(s, tir.Bind) and s.var.pointer is not None and not (
+            isinstance(s.value, prim.Call) and (spelling := SPELLINGS.get(s.value.op)) is not None
+            and spelling.result in (FIRST, LAST))
+
+    def declared_at(self, address: tir.Bind, n: tir.DeclBuffer) -> None:
+        """A buffer at an address that it names itself: `B = T.decl_buffer(..., data=call)`."""
+        value = self.expr(address.value)
+        name = self.define(n.buffer)
+        self.names[id(address.var)] = f"{name}.data"
+        with self.out.span(address):
+            fields = self.buffer_fields(n.buffer, data=value)
+            self.stmt(n, f"{name} = T.decl_buffer({fields})")
 
     def visit_BufferStore(self, n: tir.BufferStore) -> None:
         value = self.expr(n.value)
@@ -237,6 +270,8 @@ class TirPrinter(PrimPrinter):
     def visit_Bind(self, n: tir.Bind) -> None:
         value = self.expr(n.value)
         kind = self.scalar_type(n.var)
+        if self.dialect.modern and n.var.pointer is not None and isinstance(n.value, prim.Call):
+            value = value.replace('"handle"', f"{kind}.ty")  # the result's type, with its element
         self.stmt(n, f"{self.define(n.var)}: T.let[{kind}] = {value}" if self.dialect.modern
                   else f"{self.define(n.var)}: {kind} = {value}")
 
@@ -255,21 +290,61 @@ class TirPrinter(PrimPrinter):
         self.stmt(n, f"assert {self.expr(n.condition)}, {message}")
 
     def visit_AllocBuffer(self, n: tir.AllocBuffer) -> None:
+        if self.dialect.modern and n.annotations.get(SCALAR_CELL) and _is_cell(n.buffer):
+            self.cells.add(id(n.buffer))
+            self.stmt(n, f"{self.define(n.buffer)}: T.{n.buffer.dtype}")
+            return
         self.define(n.buffer)
         notes = f", annotations={self.value(n.annotations)}" if n.annotations else ""
         word = "T.alloc_buffer" if self.dialect.modern else "T.decl_buffer"
         self.stmt(n, f"{self.name_of(n.buffer)} = {word}({self.buffer_fields(n.buffer)}{notes})")
 
+    def access(self, buffer: tir.Buffer, indices) -> str:
+        if id(buffer) in self.cells:
+            return self.name_of(buffer)
+        return super().access(buffer, indices)
+
+    def visit_BufferRegion(self, n: tir.BufferRegion) -> str:
+        cell = id(n.buffer) in self.cells
+        return self.name_of(n.buffer) if cell else super().visit_BufferRegion(n)
+
     def visit_DeclBuffer(self, n: tir.DeclBuffer) -> None:
-        fields = self.buffer_fields(n.buffer, data=True)
+        fields = self.buffer_fields(n.buffer, data=self.pointer(n.buffer.data))
         self.define(n.buffer)
         self.stmt(n, f"{self.name_of(n.buffer)} = T.decl_buffer({fields})")
 
     def visit_AttrStmt(self, n: tir.AttrStmt) -> None:
-        node = "None" if n.node is None else self.expr(n.node)
-        with self.out.span(n), self.out.block(f'with T.attr({node}, "{n.key}", '
-                                              f'{self.expr(n.value)}):'):
+        if self.launches(n):
+            return self.launch(n)
+        value = self.expr(n.value)
+        text = f"{quoted(n.key)}, {value}"
+        if n.node is not None:
+            text = f"{self.expr(n.node)}, {text}"
+        else:
+            text = f"{{{quoted(n.key)}: {value}}}" if self.dialect.modern else f"None, {text}"
+        with self.out.span(n), self.out.block(f"with T.attr({text}):"):
             self.visit(n.body)
+
+    def launches(self, n: tir.AttrStmt) -> bool:
+        """Whether it is what `T.launch_thread` makes, with a variable of its own."""
+        it = n.node
+        if not isinstance(it, tir.IterVar) or it.dom is None or self.func is None:
+            return False
+        if self.threads is None:
+            nodes = [a.node for a in collect(self.func, tir.AttrStmt)]
+            self.threads = Counter(id(i.var) for i in nodes if isinstance(i, tir.IterVar))
+        key = "virtual_thread" if it.thread_tag == "vthread" else "thread_extent"
+        return self.threads[id(it.var)] == 1 and not self.known(it.var) and n.key == key \
+            and it.kind == "thread" and prim.is_const(it.dom.min, 0) \
+            and it.var.dtype == n.value.dtype and structural_equal(it.dom.extent, n.value)
+
+    def launch(self, n: tir.AttrStmt) -> None:
+        extent = self.expr(n.value)
+        with self.out.span(n), self.scope():
+            name = self.define(n.node.var)
+            with self.out.block(f"with T.launch_thread({quoted(n.node.thread_tag)}, {extent}) "
+                                f"as {name}:"):
+                self.visit(n.body)
 
     def visit_While(self, n: tir.While) -> None:
         with self.out.span(n), self.out.block(f"while {self.expr(n.condition)}:"):
@@ -383,6 +458,10 @@ class TirPrinter(PrimPrinter):
         values = self.exprs([v for _, v in pending])
         names = ", ".join(self.define(it.var) for it, _ in pending)
         self.out.line(f'{names} = T.axis.remap("{kinds}", [{values}])')
+
+
+def _is_cell(b: tir.Buffer) -> bool:
+    return [prim.as_int(s) for s in b.shape] == [1] and b.scope == "local" and not b.strides
 
 
 def _starts_at_zero(b: tir.Buffer) -> bool:
