@@ -63,6 +63,7 @@ class ModuleRef:
 
     def __init__(self, functions):
         self.functions = functions
+        self.externs: dict[str, relax.ExternFunc] = {}  # library functions that it names
 
 
 class Builder:
@@ -92,6 +93,9 @@ class Evaluator:
             return _ROOTS[n.id]
         if n.id in _BUILTINS:
             return _BUILTINS[n.id]
+        ref = self.scopes[0].get("cls") if self.scopes else None
+        if isinstance(ref, ModuleRef) and n.id in (ref.functions or ()):  # older: without cls
+            return prim.GlobalVar(n.id, span=self.source.span(n))
         if n.id in self.outer:
             return self.outer_value(n, self.outer[n.id])
         known = [k for s in self.scopes for k in s] + [k for k, v in self.outer.items()
@@ -281,6 +285,8 @@ class Evaluator:
         if isinstance(base, ModuleRef):
             if n.attr.startswith("__"):
                 raise self.source.error(n, f"a module has no function {n.attr!r}")
+            if n.attr in base.externs:
+                return base.externs[n.attr]
             if base.functions is not None and n.attr not in base.functions:
                 raise self.source.error(n, f"the module has no function {n.attr!r}",
                                         did_you_mean(n.attr, base.functions))
@@ -299,10 +305,7 @@ class Evaluator:
             value = getattr(base, n.attr)
             return str(value) if n.attr == "dtype" else value
         if isinstance(base, tir.Buffer) and n.attr == "view":
-            return Builder("view", lambda *shape, dtype=base.dtype: T.BufferSpec(
-                shape, dtype, "decl", data=base.data,
-                elem_offset=None if prim.is_const(base.elem_offset, 0) else base.elem_offset,
-                scope=base.scope))
+            return Builder("view", lambda *shape, **k: T.view_of(base, *shape, **k))
         if isinstance(base, T.HandleType) and n.attr == "ty":
             return base.ty
         if isinstance(base, tir.Buffer) and n.attr in ("vload", "vstore", "access_ptr"):
@@ -339,7 +342,7 @@ class Evaluator:
             return self.buffer_access(n, base, index)
         if isinstance(base, relax.Expr) and isinstance(index, int):
             return relax.TupleGetItem(base, index, span=self.source.span(n))
-        if isinstance(base, (T.LetType, T._BufferType, dict)):
+        if isinstance(base, (T.LetType, T._BufferType, R._InfoType, dict)):
             return base[index]
         if isinstance(base, (tuple, list)) and isinstance(index, (int, slice)):
             return base[index]

@@ -118,7 +118,7 @@ class Reader:
             raise self.source.error(twice, f"the function {twice.name!r} is defined twice")
         ref = ModuleRef(set(kinds))
         ref.name = n.name
-        attrs, infos = self.module_statements(n)
+        attrs, infos = self.module_statements(n, ref)
         found: dict[str, BaseFunc] = {}
         for d in sorted(defs, key=lambda d: kinds[d.name][0] != "prim_func"):
             kind, options = kinds[d.name]
@@ -140,7 +140,7 @@ class Reader:
         params, ret = parser.signature(d)
         return relax.Function(tuple(params), relax.SeqExpr((), relax.Tuple(())), ret)
 
-    def module_statements(self, n: ast.ClassDef) -> tuple[FrozenDict, FrozenDict]:
+    def module_statements(self, n: ast.ClassDef, ref: ModuleRef) -> tuple[FrozenDict, FrozenDict]:
         attrs, infos = EMPTY, EMPTY
         evaluator = self.parser(Evaluator)
         for s in n.body:
@@ -153,6 +153,9 @@ class Reader:
                     infos = value
                 else:
                     raise self.source.error(s, "no statement of a module")
+            elif isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name) and isinstance(
+                    extern := evaluator.eval(s.value), relax.ExternFunc):
+                ref.externs[s.targets[0].id] = extern
             elif not isinstance(s, (ast.FunctionDef, ast.Pass)) and not (
                     isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)):
                 raise self.source.error(s, f"{type(s).__name__} is no statement of a module")

@@ -293,6 +293,14 @@ class _Unquote(ast.NodeTransformer):
                 for e in n.elts]
         return ast.copy_location(type(n)(elts, ast.Load()), n)
 
+    def visit_Subscript(self, n):
+        """`R.Tensor[("n", 4), "float32"]`: the last string is a dtype."""
+        index = n.slice
+        if isinstance(index, ast.Tuple):
+            index = ast.copy_location(ast.Tuple([self.visit(e) for e in index.elts], ast.Load()),
+                                      index)
+        return ast.copy_location(ast.Subscript(n.value, index, n.ctx), n)
+
     def visit_keyword(self, n):
         if n.arg == "value":
             n = ast.copy_location(ast.keyword(n.arg, self.parser.unquote(n.value)), n)

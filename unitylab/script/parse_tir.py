@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ..arith.regions import derive_regions
 from ..ir import prim, tir
 from ..ir.dtypes import INT32, INT64, VOID, dtype
-from ..ir.errors import did_you_mean
+from ..ir.errors import ParseError, did_you_mean
 from ..ir.node import EMPTY, FrozenDict, Node
 from ..ir.op import freeze
 from . import tir as T
@@ -317,6 +317,9 @@ class TirParser(Evaluator):
             self.bind_buffer(n, target.id, value)
         elif isinstance(value, Region):
             self.bind(n, target.id, value.value(), None)
+        elif isinstance(value, T.HandleType):
+            pointer = prim.Var(target.id, value.dtype, value.pointer, span=self.source.span(n))
+            self.define(target.id, pointer)
         elif (cell := self.element(target.id, value)) is not None:
             self.emit(cell.store(prim.literal(value)), n)
         elif isinstance(value, prim.Var) and not value.name:
@@ -688,6 +691,8 @@ def attr_value(v):
         return tuple(attr_value(x) for x in v)
     if isinstance(v, dict):
         return FrozenDict({k: attr_value(x) for k, x in v.items()})
+    if callable(v) and not isinstance(v, Node):
+        raise ParseError("a function is no value of an attribute here")
     return v
 
 
@@ -707,8 +712,9 @@ def _flat(v) -> list:
 
 
 def _declares_var(n: ast.expr) -> bool:
-    return isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and not n.args \
-        and isinstance(n.func.value, ast.Name) and n.func.value.id == "T"
+    return isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) \
+        and isinstance(n.func.value, ast.Name) and n.func.value.id == "T" \
+        and (not n.args or n.func.attr == "var")
 
 
 _DIRECTIVES = {"T.reads": TirParser.do_reads, "T.writes": TirParser.do_writes,

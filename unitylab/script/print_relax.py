@@ -62,6 +62,8 @@ class Printer(TirPrinter):
                 self.out.line(f"I.module_attrs({self.value(mod.attrs)})")
             if mod.global_infos:
                 self.out.line(f"I.module_global_infos({self.value(mod.global_infos)})")
+            if not mod.functions:
+                self.out.line("pass")
             for i, (name, func) in enumerate(mod.items()):
                 if i:
                     self.out.line("")

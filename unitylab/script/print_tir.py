@@ -195,8 +195,11 @@ class TirPrinter(PrimPrinter):
             return self.names[id(v)]
         if self.owners is None:
             self.owners = {}
+            at_address = {id(d.buffer) for d in collect(self.func, tir.DeclBuffer)} \
+                if self.func is not None else ()
             for b in collect(self.func, tir.Buffer) if self.func is not None else ():
-                self.owners.setdefault(id(b.data), b)
+                if id(b) not in at_address:
+                    self.owners.setdefault(id(b.data), b)
         owner = self.owners.get(id(v))
         return f"{self.name_of(owner)}.data" if owner is not None else self.name_of(v)
 

@@ -31,6 +31,13 @@ class _InfoType:
     def __call__(self, *args, **kwargs) -> StructInfo:
         return self.make(*args, **kwargs)
 
+    def __getitem__(self, args) -> StructInfo:
+        """`R.Tensor[(n, 4), "float32"]`, as the first programs wrote it."""
+        whole = isinstance(args, builtins.tuple) and len(args) == 2 and (
+            isinstance(args[1], builtins.str) or hasattr(args[1], "dtype") and not isinstance(
+                args[1], Node))
+        return self.make(*args) if whole else self.make(args)
+
 
 def _tensor(shape=None, dtype=None, vdevice=None, ndim=-1) -> StructInfo:
     if isinstance(shape, builtins.str) and dtype is None:
@@ -170,7 +177,10 @@ def _out(info) -> StructInfo:
 
 def _destination(name: builtins.str):
     def call(func, args=(), out_sinfo=None, *, out_ty=None, tir_vars=None, **attrs) -> Expr:
-        info = _out(out_sinfo if out_sinfo is not None else out_ty)
+        info = out_sinfo if out_sinfo is not None else out_ty
+        if "dtype" in attrs and _is_shape(info):  # the older spelling: a shape and a dtype
+            info = _tensor(info, attrs.pop("dtype"))
+        info = _out(info)
         callee = relax.ExternFunc(func) if isinstance(func, builtins.str) else func
         args = args if isinstance(args, (list, builtins.tuple)) else args
         given = as_expr(builtins.tuple(args)) if isinstance(args, (list, builtins.tuple)) else \
@@ -183,6 +193,12 @@ def _destination(name: builtins.str):
                           (info,), info)
     call.__name__, call.__doc__ = name, f"`R.{name}(callee, args, out_sinfo)`."
     return call
+
+
+def _is_shape(x) -> bool:
+    """Whether it gives sizes, not struct infos."""
+    return isinstance(x, ShapeExpr) or isinstance(x, (list, builtins.tuple)) and all(
+        isinstance(s, (int, PrimExpr)) for s in x)
 
 
 def _is_tuple(e) -> bool:

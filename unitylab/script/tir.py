@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ..ir import prim, tir
 from ..ir.dtypes import VOID, DataType, dtype
+from ..ir.dtypes import dtype as as_dtype
 from ..ir.errors import ParseError
 from ..ir.op import freeze
 from ..ir.prim import literal
@@ -108,6 +109,37 @@ def Var(name, to="int32"):  # noqa: N802
     return prim.Var(name, dtype(to))
 
 
+def var(to="int32", name=""):
+    """A scalar variable that takes its name from the assignment: `n = T.var("int64")`."""
+    return prim.Var(name, dtype(str(to.dtype if isinstance(to, ScalarType) else to)))
+
+
+def view_of(buffer: tir.Buffer, *shape, dtype=None) -> BufferSpec:  # noqa: A002
+    """`A.view(8, 4)` or `A.view("float16")`: the same elements or bytes in another way."""
+    if len(shape) == 1 and isinstance(shape[0], (str, ScalarType)):
+        shape, dtype = (), shape[0]
+    kind = as_dtype(str(getattr(dtype, "dtype", dtype) or buffer.dtype))
+    if not shape:
+        shape = (*buffer.shape[:-1], _rescaled(buffer.shape[-1], buffer.dtype, kind))
+    if kind.bits != buffer.dtype.bits and not prim.is_const(buffer.elem_offset, 0):
+        raise ParseError("a view with elements of another size starts at the buffer's start")
+    offset = None if prim.is_const(buffer.elem_offset, 0) else buffer.elem_offset
+    return BufferSpec(tuple(shape), str(kind), "decl", data=buffer.data, elem_offset=offset,
+                      scope=buffer.scope)
+
+
+def _rescaled(size, old: DataType, new: DataType):
+    """As many elements of `new` as `size` elements of `old` hold."""
+    if old.bits == new.bits:
+        return size
+    known = prim.as_int(size)
+    if known is not None and known * old.bits % new.bits == 0:
+        return prim.literal(known * old.bits // new.bits, size.dtype)
+    if old.bits % new.bits == 0:
+        return size * (old.bits // new.bits)
+    raise ParseError(f"{old} elements in a last dimension of {size} do not make whole {new}")
+
+
 def match_buffer(source, shape, dtype="float32", data=None,  # noqa: A002
                  strides=(), elem_offset=None,
                  scope="global", align=-1, offset_factor=0, buffer_type="default",
@@ -176,7 +208,7 @@ def Select(condition, true_value, false_value):  # noqa: N802
     return prim.Select(literal(condition), a, b)
 
 
-def if_then_else(condition, true_value, false_value, *_):
+def if_then_else(condition, true_value, false_value, *_, **__):
     """One of two values; only that one is evaluated."""
     a, b = prim.unify(true_value, false_value)
     return prim.Call(a.dtype, "if_then_else", (literal(condition), a, b))
@@ -395,7 +427,7 @@ NAMES = {n: v for n, v in list(globals().items()) if not n.startswith("_") and n
          ("annotations", "dataclass", "field", "prim", "tir", "dtype", "DataType", "VOID",
           "ParseError", "INTRINSICS", "SAME", "FIRST", "LAST", "SPELLINGS", "freeze",
           "literal", "NAMES",
-          "DIRECTIVES", "BufferSpec",
+          "DIRECTIVES", "BufferSpec", "as_dtype", "view_of",
           "ScalarType", "HandleType", "LetType", "Namespace", "MAX_LANES")}
 
 
