@@ -14,183 +14,254 @@ inferred at every step.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import te
-from .errors import Span, StructInfoError
-from .infer import infer
-from .module import IRModule, fresh_name
-from .node import EMPTY, FrozenDict, Node
-from .op import Op, get_op
+from .binding_builder import Bindings, as_value, result_info
+from .errors import Span, WellFormedError, did_you_mean
+from .module import IRModule
+from .node import FrozenDict
 from .prim import GlobalVar
-from .relax import (Binding, BindingBlock, Call, Constant, DataflowBlock, DataflowVar, Expr,
-                    ExternFunc, Function, If, MatchCast, PrimValue, SeqExpr, ShapeExpr, StringImm,
-                    DataTypeImm, Tuple, TupleGetItem, VarBinding, as_expr, info_of)
+from .relax import (Binding, Call, DataflowVar, Expr, Function, Tuple, TupleGetItem, as_expr,
+                    info_of)
 from .relax import Var as RelaxVar
-from .struct_info import ShapeStructInfo, StructInfo, TensorStructInfo, TupleStructInfo
+from .struct_info import StructInfo
 from .structural import structural_equal
-from .tir import BaseFunc, PrimFunc
-from .visitor import undefined_vars
-
-_LEAVES = (RelaxVar, Constant, ShapeExpr, PrimValue, StringImm, DataTypeImm, GlobalVar, ExternFunc,
-           Op)
+from .structural_hash import structural_hash
+from .te_program import lower_te
+from .tir import BaseFunc
 
 
-class BlockBuilder:
-    """Builds functions of a module. Names are made unique within the function being built."""
+PACKAGE = str(Path(__file__).parents[1])
+MODELS = str(Path(PACKAGE, "models"))
+BUILDERS = (__file__, str(Path(__file__).with_name("binding_builder.py")))
+
+
+class BlockBuilder(Bindings):
+    """Builds the functions of a module, with the names and the meaning that TVM gives them.
+
+    Every misuse raises `WellFormedError` and leaves the module as it was."""
 
     def __init__(self, mod: IRModule | None = None):
-        self.mod = mod or IRModule()
-        self._blocks: list[BindingBlock] = []
-        self._open: list[Binding] = []
-        self._dataflow = False
-        self._names: set[str] = set()
-        self._result: Expr | None = None
-        self._ret: StructInfo | None = None
+        super().__init__(mod)
+        self._function: str | None = None
+        self._params: tuple[RelaxVar, ...] | None = None
+        self._settings: tuple[dict, bool, bool] = ({}, True, False)
+        self._done = False
+        self._values: dict[RelaxVar, Expr | None] = {}
+        self._ended: set[RelaxVar] = set()
 
     # --- functions and blocks ---------------------------------------------------------------
 
     @contextmanager
-    def function(self, name: str, params: Sequence[RelaxVar], attrs: dict | None = None,
-                 pure: bool = True, private: bool = False) -> Iterator[None]:
-        """Everything emitted inside is the body of function `name`; end with
-        `emit_func_output`."""
+    def function(self, name: str, params: RelaxVar | Sequence[RelaxVar] | None = None,
+                 attrs: dict | None = None, pure: bool = True,
+                 private: bool = False) -> Iterator[None]:
+        """Everything emitted inside is the body of function `name`; end with `emit_func_output`,
+        which may name the parameters if they are not named here. A function that is not private
+        has its name as `global_symbol`."""
+        if self._dataflow:
+            raise WellFormedError(f"function {name!r} begins inside of a dataflow block")
+        if name in self.mod:
+            raise WellFormedError(f"the module has a function {name!r} already",
+                                  hint="bb.update_func replaces one")
+        params = None if params is None else _checked(params)
         outer = self.__dict__.copy()
-        self._blocks, self._open, self._dataflow = [], [], False
-        self._names, self._result = {p.name for p in params}, None
-        yield
-        if self._result is None:
-            raise StructInfoError(f"function {name!r} has no result",
-                                  hint="call bb.emit_func_output(value) inside")
-        self._close()
-        body = SeqExpr(tuple(self._blocks), self._result)
-        given = dict(attrs or {}) if private else {"global_symbol": name, **(attrs or {})}
-        func = Function(tuple(params), body, info_of(self._result), pure, FrozenDict(given))
-        mod = self.mod
-        self.__dict__.update(outer)
-        self.mod = mod.with_functions({name: func})
+        BlockBuilder.__init__(self, self.mod)
+        self._function, self._settings = name, (dict(attrs or {}), pure, private)
+        self._take(params)
+        try:
+            yield
+            if not self._done:
+                raise WellFormedError(f"function {name!r} has no result",
+                                      hint="call bb.emit_func_output(value) inside")
+            outer["mod"] = self.mod
+        finally:
+            self.__dict__.update(outer)
+
+    def _take(self, params: tuple[RelaxVar, ...] | None) -> None:
+        self._params = params
+        for p in params or ():
+            self._names.add(p.name)
+            self._values[p] = None
 
     @contextmanager
     def dataflow(self) -> Iterator[None]:
-        """Bindings inside form one dataflow block."""
-        if self._dataflow:
-            raise StructInfoError("dataflow blocks do not nest")
-        self._close()
-        self._dataflow = True
-        yield
-        self._close()
+        """Bindings inside form one dataflow block; what is used after it is made by
+        `emit_output`."""
+        self._inside("dataflow")
+        with super().dataflow():
+            yield
+        self._ended |= {v for v in self._values if isinstance(v, DataflowVar)}
 
-    def _close(self) -> None:
-        if self._open:
-            kind = DataflowBlock if self._dataflow else BindingBlock
-            self._blocks.append(kind(tuple(self._open)))
-        self._open, self._dataflow = [], False
+    def _inside(self, what: str) -> None:
+        if self._function is None:
+            raise WellFormedError(f"{what} belongs inside of a function",
+                                  hint='`with bb.function("main", [x]):`')
+        if self._done:
+            raise WellFormedError(f"{what} comes after the result of function {self._function!r}",
+                                  hint="emit_func_output is the last thing in a function")
+
+    def emit_func_output(self, output, params=None) -> GlobalVar:
+        """The result of the function: a value, or a list or tuple of values. The module holds the
+        function from here on."""
+        self._inside("emit_func_output")
+        if self._dataflow:
+            raise WellFormedError("emit_func_output stands inside of a dataflow block",
+                                  hint="emit_output, then emit_func_output after the block")
+        if params is not None:
+            if self._params is not None:
+                raise WellFormedError(f"the parameters of {self._function!r} are given twice")
+            self._take(_checked(params))
+        elif self._params is None:
+            raise WellFormedError(f"function {self._function!r} has no parameters",
+                                  hint="params=[...] (perhaps empty) here or in bb.function")
+        output = as_value(output)
+        self._known(output)
+        for value in filter(None, self._values.values()):  # parameters may be named only now
+            self._known(value, frozenset())
+        body = self.finish(output)
+        attrs, pure, private = self._settings
+        attrs = attrs if private else {"global_symbol": self._function, **attrs}
+        func = Function(self._params, body, result_info(self._params, body), pure,
+                        FrozenDict(attrs))
+        self.mod = self.mod.with_functions({self._function: func})
+        self._done = True
+        return GlobalVar(self._function)
 
     def get(self) -> IRModule:
         """The module built so far."""
         return self.mod
 
+    finalize = get
+
     # --- bindings ---------------------------------------------------------------------------
 
-    def emit(self, value, name: str = "") -> RelaxVar:
-        """Binds a value (nested calls are bound first) to a new variable and returns it."""
-        value = _placed(self.normalize(as_expr(value)))
-        kind = DataflowVar if self._dataflow else RelaxVar
-        return self.bind(kind(self.unique(name or ("lv" if self._dataflow else "gv")),
-                              infer(value, self.mod)), value)
+    def emit(self, value, name_hint: str = "") -> RelaxVar:
+        """Binds a value (nested expressions are bound first) to a new variable; returns it."""
+        self._inside("emit")
+        value = as_value(value)
+        self._known(value)
+        return super().emit(_placed(value), name_hint)
 
-    def bind(self, var: RelaxVar, value: Expr) -> RelaxVar:
-        """Emits `var = value` as it stands."""
-        self._open.append(VarBinding(var, value, span=getattr(value, "span", None)))
-        return var
-
-    def emit_output(self, value, name: str = "") -> RelaxVar:
+    def emit_output(self, value, name_hint: str = "") -> RelaxVar:
         """Binds a value that is visible outside of the dataflow block."""
-        if not self._dataflow:
-            raise StructInfoError("emit_output belongs inside of a dataflow block", hint="bb.emit")
-        value = _placed(self.normalize(as_expr(value)))
-        return self.bind(RelaxVar(self.unique(name or "gv"), infer(value, self.mod)), value)
+        self._inside("emit_output")
+        value = as_value(value)
+        self._known(value)
+        return super().emit_output(_placed(value), name_hint)
 
-    def match_cast(self, value: Expr, info: StructInfo, name: str = "") -> RelaxVar:
+    def match_cast(self, value, info: StructInfo, name_hint: str = "") -> RelaxVar:
         """Checks `value` against `info` at run time; symbolic variables in `info` become known."""
-        value = self.leaf(self.normalize(as_expr(value)))
-        kind = DataflowVar if self._dataflow else RelaxVar
-        var = kind(self.unique(name or ("lv" if self._dataflow else "gv")), info)
-        self._open.append(MatchCast(var, value, info))
-        return var
+        self._inside("match_cast")
+        value = as_value(value)
+        self._known(value)
+        return super().match_cast(value, info, name_hint)
 
-    def emit_func_output(self, value) -> None:
-        """The result of the function."""
-        self._close()
-        value = self.normalize(as_expr(value))
-        self._result = value if isinstance(value, (*_LEAVES, Tuple)) else self.emit(value)
-        self._close()
+    def emit_normalized(self, binding: Binding) -> None:
+        """Adds a binding as it stands: its value is in normal form already."""
+        self._inside("emit_normalized")
+        super().emit_normalized(binding)
+        self._values[binding.var] = binding.value
 
-    def emit_te(self, func, *args, name: str | None = None, **kwargs) -> RelaxVar:
+    def lookup_binding(self, var: RelaxVar) -> Expr | None:
+        """The value that `var` is bound to in this function; None for a parameter or a stranger."""
+        return self._values.get(var)
+
+    def _known(self, value: Expr, ended: frozenset | set | None = None) -> None:
+        """Refuses variables whose dataflow block has ended, and those bound nowhere."""
+        ended = self._ended if ended is None else ended
+        if isinstance(value, RelaxVar):
+            self._check_var(value, ended)
+        elif isinstance(value, (Call, Tuple, TupleGetItem)):
+            for c in value.children():
+                if isinstance(c, Expr):
+                    self._known(c, ended)
+
+    def _check_var(self, v: RelaxVar, ended) -> None:
+        if v in ended:
+            raise WellFormedError(f"the dataflow variable {v.name!r} is used after its block",
+                                  hint="bb.emit_output makes a value that outlives the block")
+        if self._params is not None and v not in self._values:
+            names = [w.name for w in self._values]
+            raise WellFormedError(f"the variable {v.name!r} is bound nowhere in function "
+                                  f"{self._function!r}",
+                                  hint=did_you_mean(v.name, names, "make it a parameter"))
+
+    # --- tensor programs --------------------------------------------------------------------
+
+    def emit_te(self, func: Callable, *args, name_hint: str = "", **kwargs) -> RelaxVar:
         """Computes `func(*args)` in tensor expressions: adds its tensor program to the module and
         emits the call."""
-        return self.emit(self.call_te(func, *args, name=name, **kwargs))
+        self._inside("emit_te")
+        return self.emit(self.call_te(func, *args, **kwargs), name_hint)
 
-    def call_te(self, func, *args, name: str | None = None, **kwargs) -> Call:
-        """Like `emit_te`, gives the `call_tir` without binding it."""
-        args = [self.leaf(self.normalize(as_expr(a))) if isinstance(a, (Expr, RelaxVar)) else a
-                for a in args]
-        call_parts = lower_te(func, args, kwargs)
-        gvar = self.add_func(call_parts.func, name or func.__name__.strip("<>"))
-        return call_parts.call(gvar)
+    def call_te(self, func: Callable, *args, name: str | None = None,
+                primfunc_name_hint: str | None = None, primfunc_attrs: dict | None = None,
+                **kwargs) -> Call:
+        """Like `emit_te`, gives the `call_tir` without binding it. `name` (or
+        `primfunc_name_hint`) names the tensor program, else `func` does."""
+        self._inside("call_te")
+        args = [self._te_argument(a) for a in args]
+        program = lower_te(func, args, {k: self._te_argument(v) for k, v in kwargs.items()})
+        hint = name or primfunc_name_hint or getattr(func, "__name__", "te").strip("<>")
+        private = program.func.with_attrs(**{"global_symbol": None, **(primfunc_attrs or {})})
+        return program.call(self.add_func(private, hint))
 
-    def add_func(self, func: BaseFunc, hint: str) -> GlobalVar:
+    def _te_argument(self, a):
+        if isinstance(a, (list, tuple)):
+            return type(a)(map(self._te_argument, a))
+        if not isinstance(a, Expr):
+            return a
+        self._known(a)
+        return self.leaf(self.normalize(as_expr(a)))
+
+    # --- functions of the module --------------------------------------------------------------
+
+    def add_func(self, func: BaseFunc, func_name: str) -> GlobalVar:
         """Adds a function under a free name; an equal one that is there already is shared."""
-        func = func.replace(attrs=FrozenDict({k: v for k, v in func.attrs.items()
-                                              if k != "global_symbol"}))
+        if not isinstance(func, BaseFunc):
+            raise WellFormedError(f"add_func takes a function, not {type(func).__name__}",
+                                  hint="te.create_prim_func, @T.prim_func, @R.function")
+        key = structural_hash(func)
         for name, other in self.mod.items():
-            if type(other) is type(func) and name.startswith(hint) and \
+            if type(other) is type(func) and structural_hash(other) == key and \
                     structural_equal(other, func):
                 return GlobalVar(name)
-        name = self.mod.fresh_name(hint)
+        name = self.mod.fresh_name(func_name)
+        if "global_symbol" in func.attrs:
+            func = func.with_attrs(global_symbol=name)
         self.mod = self.mod.with_functions({name: func})
         return GlobalVar(name)
 
-    # --- normal form ------------------------------------------------------------------------
-
-    def unique(self, hint: str) -> str:
-        """A variable name not used in this function: `lv`, `lv1`, ..."""
-        name = fresh_name(hint, self._names)
-        self._names.add(name)
-        return name
-
-    def leaf(self, value: Expr) -> Expr:
-        """`value` if it is a variable, constant or tuple of such, else a new variable for it."""
-        return value if isinstance(value, (*_LEAVES, Tuple)) else self.emit(value)
-
-    def normalize(self, e: Expr) -> Expr:
-        """`e` with nested calls bound to variables and struct info inferred."""
-        if isinstance(e, Call):
-            args = tuple(self.leaf(self.normalize(a)) for a in e.args)
-            op = e.op if isinstance(e.op, (*_LEAVES, Function)) else self.leaf(self.normalize(e.op))
-            call = e if op is e.op and all(map(_same, args, e.args)) else \
-                e.replace(op=op, args=args, struct_info=None)
-            info = infer(call, self.mod)
-            return call if call.struct_info is info else call.replace(struct_info=info)
-        if isinstance(e, Tuple):
-            fields = tuple(self.leaf(self.normalize(f)) for f in e.fields)
-            return e if all(map(_same, fields, e.fields)) else e.replace(fields=fields)
-        if isinstance(e, TupleGetItem):
-            inner = self.leaf(self.normalize(e.tuple))
-            return e if inner is e.tuple else e.replace(tuple=inner)
-        if isinstance(e, If) and e.struct_info is None:
-            return e.replace(struct_info=infer(e, self.mod))
-        return e
+    def update_func(self, gv: GlobalVar | str, updated_func: BaseFunc) -> None:
+        """Replaces a function of the module."""
+        name = gv.name if isinstance(gv, GlobalVar) else gv
+        if name not in self.mod:
+            raise WellFormedError(f"the module has no function {name!r} to update",
+                                  hint=did_you_mean(name, self.mod, "bb.add_func adds one"))
+        if not isinstance(updated_func, BaseFunc):
+            raise WellFormedError("update_func takes a function, not "
+                                  f"{type(updated_func).__name__}")
+        self.mod = self.mod.with_functions({name: updated_func})
 
 
-def _same(a: object, b: object) -> bool:
-    return a is b
-
-
-PACKAGE = str(Path(__file__).parents[1])
-MODELS = str(Path(PACKAGE, "models"))
+def _checked(params) -> tuple[RelaxVar, ...]:
+    """Parameters as a tuple: graph variables with struct info, each once, with names of their
+    own."""
+    params = (params,) if isinstance(params, RelaxVar) else tuple(params)
+    for k, p in enumerate(params):
+        if not isinstance(p, RelaxVar) or isinstance(p, DataflowVar):
+            raise WellFormedError(f"parameter {k} is no graph variable: {type(p).__name__}",
+                                  hint='relax.Var("x", R.Tensor((n, 4), "float32"))')
+        if info_of(p) is None:
+            raise WellFormedError(f"parameter {p.name!r} has no struct info",
+                                  hint='relax.Var("x", R.Tensor((n, 4), "float32"))')
+    for k, p in enumerate(params):
+        if p.name in {q.name for q in params[:k]}:
+            raise WellFormedError(f"two parameters are called {p.name!r}")
+    return params
 
 
 def _placed(value: Expr) -> Expr:
@@ -198,65 +269,9 @@ def _placed(value: Expr) -> Expr:
     if not isinstance(value, Call) or value.span is not None:
         return value
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename == __file__:
+    while frame is not None and frame.f_code.co_filename in BUILDERS:
         frame = frame.f_back
     name = frame.f_code.co_filename if frame is not None else PACKAGE
     if name.startswith(PACKAGE) and not name.startswith(MODELS):
         return value
     return value.replace(span=Span(name, frame.f_lineno, 0))
-
-
-class lower_te:  # noqa: N801 - a function that keeps its parts
-    """Runs a `te` function on graph values and holds the resulting tensor program.
-
-    Tensors among the arguments become placeholders (also inside of lists and tuples), symbolic
-    sizes are passed as scalars where the shapes of the inputs do not determine them."""
-
-    def __init__(self, func, args: Sequence, kwargs: dict):
-        self.exprs: list[Expr] = []
-        self.inputs: list[te.Tensor] = []
-        result = func(*[self._input(a) for a in args],
-                      **{k: self._input(v) for k, v in kwargs.items()})
-        self.several = isinstance(result, (tuple, list))
-        self.outs = tuple(result) if self.several else (result,)
-        func = te.create_prim_func([*self.inputs, *self.outs])
-        self.sizes = undefined_vars(func)
-        n = len(self.inputs)
-        self.func: PrimFunc = func.replace(
-            params=(*func.params[:n], *self.sizes, *func.params[n:]))
-
-    def _input(self, a):
-        if isinstance(a, (list, tuple)):
-            return type(a)(self._input(x) for x in a)
-        if isinstance(a, Tuple):
-            return tuple(self._input(x) for x in a.fields)
-        if isinstance(a, PrimValue):
-            return a.value
-        if isinstance(a, ShapeExpr):
-            return list(a.values)
-        if not isinstance(a, Node) or not isinstance(info_of(a), StructInfo):
-            return a
-        info = info_of(a)
-        if isinstance(info, TupleStructInfo):
-            return tuple(self._input(TupleGetItem(a, i)) for i in range(len(info.fields)))
-        if isinstance(info, ShapeStructInfo) and info.values is not None:
-            return list(info.values)
-        if not isinstance(info, TensorStructInfo):
-            return a
-        if info.dims is None or info.dtype is None:
-            raise StructInfoError(f"{getattr(a, 'name', 'a value')} has no known shape and dtype: "
-                                  f"{info.script()}", hint="R.match_cast gives it one")
-        name = getattr(a, "name", "") or chr(ord("A") + len(self.inputs) % 26)
-        taken = {t.name for t in self.inputs}
-        self.exprs.append(a)
-        self.inputs.append(te.placeholder(info.dims, info.dtype, fresh_name(name, taken)))
-        return self.inputs[-1]
-
-    def call(self, gvar: GlobalVar) -> Call:
-        """`R.call_tir(gvar, inputs, out_sinfo)` for this program."""
-        infos = tuple(TensorStructInfo(t.shape, t.dtype, len(t.shape)) for t in self.outs)
-        out = TupleStructInfo(infos) if self.several else infos[0]
-        args: tuple[Expr, ...] = (gvar, Tuple(tuple(self.exprs)))
-        if self.sizes:
-            args += (ShapeExpr(tuple(self.sizes)),)
-        return Call(get_op("call_tir"), args, EMPTY, (out,), out)

@@ -141,6 +141,10 @@ class _Compare:
         pair = (id(a), id(b), defining)
         if pair in self.equal:
             return True
+        if isinstance(a, tir.BaseFunc) and self.around and \
+                isinstance(self.around[-1][0], module.IRModule):
+            # functions of a module are closed: a variable that two of them bind is bound anew
+            self.left, self.right, self.equal = {}, {}, set()
         before = len(self.found)
         self.around.append((a, b))
         for name, role in a.compared_fields:

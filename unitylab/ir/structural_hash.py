@@ -47,10 +47,16 @@ class _Hasher:
             return hash(("global", n.name if self.names else self.functions.get(n.name, 0)))
         if isinstance(n, Op):
             return hash(n.name)
-        if isinstance(n, module.IRModule) and not self.names:
-            return hash((tuple(sorted(function_hashes(n).values())), self.value(n.attrs, False),
-                         self.value(n.global_infos, False)))
+        if isinstance(n, module.IRModule):
+            return self.module(n)
         return self.shared(n, defining)
+
+    def module(self, n: module.IRModule) -> int:
+        """Each function by itself: a variable that two of them bind is bound anew in each."""
+        functions = [(k, _Hasher(True).node(n[k], False)) for k in sorted(n)] if self.names else \
+            sorted(function_hashes(n).values())
+        return hash((tuple(functions), self.value(n.attrs, False),
+                     self.value(n.global_infos, False)))
 
     def binder(self, n: Node, defining: bool) -> int:
         number = self.bound.get(id(n))

@@ -4,9 +4,10 @@ inferred; what is declared is kept."""
 from __future__ import annotations
 
 import ast
+import copy
 
 from ..ir import prim, relax
-from ..ir.block_builder import BlockBuilder
+from ..ir.binding_builder import Bindings, result_info
 from ..ir.infer import infer
 from ..ir.module import IRModule
 from ..ir.node import FrozenDict
@@ -25,7 +26,7 @@ class RelaxParser(TirParser):
 
     def __init__(self, *args, mod: IRModule | None = None, **kw):
         super().__init__(*args, **kw)
-        self.builder = BlockBuilder(mod or IRModule())
+        self.builder = Bindings(mod or IRModule())
         self.outputs: set[str] | None = None
         self.pure = True
 
@@ -64,7 +65,7 @@ class RelaxParser(TirParser):
               nested: bool = False) -> relax.Function:
         """The graph function of a definition."""
         outer = self.builder
-        self.builder = BlockBuilder(outer.mod)
+        self.builder = Bindings(outer.mod)
         outer_attrs, self.attrs = self.attrs, {}
         outer_outputs, self.outputs = self.outputs, None
         self.scopes.append({})
@@ -76,6 +77,7 @@ class RelaxParser(TirParser):
         attrs = dict(self.attrs)
         if not private and not nested:
             attrs.setdefault("global_symbol", n.name)
+        ret = ret if ret is not None or nested else result_info(tuple(params), body)
         ret = ret if ret is not None else info_of(body.body)
         self.scopes.pop()
         self.builder, self.attrs, self.outputs = outer, outer_attrs, outer_outputs
@@ -247,7 +249,7 @@ class RelaxParser(TirParser):
             place = last if last is not None else ast.Pass(lineno=1, col_offset=0, end_lineno=1,
                                                            end_col_offset=1)
             raise self.source.error(place, "a branch ends by binding its result to a name")
-        outer, self.builder = self.builder, BlockBuilder(self.builder.mod)
+        outer, self.builder = self.builder, Bindings(self.builder.mod)
         self.scopes.append({})
         self.body(stmts[:-1])
         self.branch_info = self.info(last.annotation) if isinstance(last, ast.AnnAssign) else None
@@ -278,10 +280,20 @@ class RelaxParser(TirParser):
 
 
 class _Unquote(ast.NodeTransformer):
-    """Strings among the sizes of a struct info become expressions."""
+    """Strings among the sizes of a struct info become expressions; the tree that is given stays,
+    for signatures are read twice."""
 
     def __init__(self, parser: RelaxParser):
         self.parser = parser
+
+    def generic_visit(self, n):
+        new = copy.copy(n)
+        for name, v in ast.iter_fields(n):
+            if isinstance(v, list):
+                setattr(new, name, [self.visit(x) if isinstance(x, ast.AST) else x for x in v])
+            elif isinstance(v, ast.expr):
+                setattr(new, name, self.visit(v))
+        return new
 
     def visit_Tuple(self, n):
         return self.sizes(n)

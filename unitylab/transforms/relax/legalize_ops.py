@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...ir.block_builder import lower_te
+from ...ir.te_program import lower_te
 from ...ir.errors import StructInfoError
 from ...ir.module import IRModule
 from ...ir.node import EMPTY, FrozenDict
