@@ -223,9 +223,11 @@ def test_unknown_data_types_name_a_near_one():
 def test_the_verifier_shows_the_printed_line_of_a_module_made_by_code():
     x, q = (R.Var(name, R.Tensor((2, 3), "float32")) for name in "xq")
     bb = ul.BlockBuilder()
-    with bb.function("main", [x]):
+    with bb.function("main", [x, q]):
         y = bb.emit(R.exp(x))
         bb.emit_func_output(bb.emit(R.add(y, q)))
+    main = bb.get()["main"]
+    mod = ul.IRModule().with_functions({"main": main.replace(params=(x,))})
     with pytest.raises(WellFormedError, match="(?s)'q' is used.*in the printed program") as found:
-        ul.well_formed(bb.get())
+        ul.well_formed(mod)
     assert under_caret(str(found.value)) == "q"
