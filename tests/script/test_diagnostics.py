@@ -136,6 +136,7 @@ def test_places_outside_of_the_text_show_nothing():
     (lambda m: ul.interpret(m)["mian"], "mian", "did you mean main"),
     (lambda m: ul.Schedule(m).get_block("bb"), "no block 'bb'", "did you mean b?"),
     (lambda m: m.script(dialect="tmv"), "no dialect is called 'tmv'", "did you mean tvm?"),
+    (lambda m: ul.Schedule(m).reoder, "no schedule primitive", "did you mean reorder"),
     (lambda m: ul.transforms.FuseOp, "no pass is called 'FuseOp'", "did you mean FuseOps"),
 ])
 def test_misspelt_names_from_python(ask, message, hint):
@@ -200,7 +201,7 @@ def test_decorators_in_a_cell_point_into_the_cell(shell, capsys):
     out = shown_by(shell, capsys, "@T.prim_func\n"
                                   "def f(A: T.Buffer((4,), 'int32')):\n    A[0] = Q\n")
     assert under_caret(out) == "Q"
-    assert "ParseError" in out and re.search(r":3:12: the name 'Q' is not defined", out)
+    assert re.search(r"ParseError: Cell In\[\d+\]:3:12: the name 'Q' is not defined", out)
 
 
 def test_errors_are_of_the_hierarchy():
@@ -231,3 +232,15 @@ def test_the_verifier_shows_the_printed_line_of_a_module_made_by_code():
     with pytest.raises(WellFormedError, match="(?s)'q' is used.*in the printed program") as found:
         ul.well_formed(mod)
     assert under_caret(str(found.value)) == "q"
+
+
+def test_a_statement_of_many_lines_is_marked_by_its_first():
+    loop = ul.parse(LOOP.format("B[vi] = A[vi]")).body.block.body
+    assert under_caret(str(UnityLabError("slow", span=loop.span))) == "for i in range(16):"
+
+
+def test_brief_leaves_the_picture_out():
+    with pytest.raises(UnityLabError) as found:
+        ul.parse(LOOP.format("B[vi] = A[vj]"))
+    assert found.value.brief() == ("<text>:7:23: the name 'vj' is not defined\n"
+                                   "  try: did you mean vi?")

@@ -29,10 +29,16 @@ class UnityLabError(Exception):
         super().__init__(message)
 
     def __str__(self) -> str:
+        return self._text(self.excerpt())
+
+    def brief(self) -> str:
+        """Place, message and hint, without the picture of the place."""
+        return self._text("")
+
+    def _text(self, excerpt: str) -> str:
         place = f"{self.span}: " if self.span else ""
-        shown = self.excerpt()
-        hint = f"\n  try: {self.hint}" if self.hint else ""
-        return f"{place}{self.message}{shown and chr(10) + shown}{hint}"
+        hint = f"  try: {self.hint}" if self.hint else ""
+        return "\n".join(part for part in (f"{place}{self.message}", excerpt, hint) if part)
 
     def excerpt(self) -> str:
         """The line of the user's text with a caret below, else that of the printed program; ""

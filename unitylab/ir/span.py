@@ -52,8 +52,10 @@ class Span:
         if not 0 <= index < len(source.lines):
             return ""
         start = max(0, self.column - source.indent)
-        end = self.end_column - source.indent if self.end_line == self.line else start + 1
-        return numbered(self.line, source.lines[index], [(start, end)])
+        text = source.lines[index]
+        end = self.end_column - source.indent if self.end_line == self.line else \
+            len(text.rstrip()) if self.end_line > self.line else start + 1
+        return numbered(self.line, text, [(start, end)])
 
 
 def numbered(line: int, text: str, marks: Iterable[tuple[int, int]] = (), width: int = 0) -> str:

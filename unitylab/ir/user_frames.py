@@ -33,23 +33,29 @@ def user_lines(e: BaseException) -> list[str]:
 
 
 def _is_users(name: str) -> bool:
-    """Cells, and files that are neither ours nor of Python nor installed."""
-    if _is_cell(name):
+    """Cells, and files that are neither ours nor of Python nor installed nor made up."""
+    if is_cell(name):
         return True
-    ours = name.startswith(PACKAGE) or name.startswith("<frozen")
-    return not (ours or "site-packages" in name or name.startswith(sys.base_prefix + "/lib"))
+    installed = "site-packages" in name or name.startswith(sys.base_prefix + "/lib")
+    return not (installed or name.startswith((PACKAGE, "<")))
 
 
-def _is_cell(name: str) -> bool:
+def is_cell(name: str) -> bool:
+    """Whether code of that file name stands in a cell of a notebook."""
     return "ipykernel_" in name or name.startswith("<ipython-input")
 
 
+def cell_name(name: str) -> str:
+    """How a notebook calls the cell of a file name: `Cell In[3]`; `<cell>` if it cannot tell."""
+    compiler = getattr(_shell(), "compile", None)
+    found = getattr(compiler, "format_code_name", lambda _: None)(name)
+    return " ".join(found) if found else "<cell>"
+
+
 def _where(name: str, function: str) -> str:
-    """How a notebook calls a place: `Cell In[3]`, in a function `Cell In[3], in f`."""
+    """The cell or file, and the function."""
     inside = "" if function.startswith("<") else f", in {function}"
-    shell = _shell()
-    formatted = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(name)
-    return f"{' '.join(formatted) if formatted else name}{inside}"
+    return f"{cell_name(name) if is_cell(name) else name}{inside}"
 
 
 def _shell():

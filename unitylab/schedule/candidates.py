@@ -34,7 +34,7 @@ def _try(sch, name: str, args: tuple) -> Candidate:
     try:
         getattr(sch.copy(), name)(*args)
     except ScheduleError as e:
-        return Candidate(name, args, False, str(e))
+        return Candidate(name, args, False, e.brief())
     return Candidate(name, args, True)
 
 

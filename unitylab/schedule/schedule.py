@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..arith.index_map import IndexMap
-from ..ir.errors import ScheduleError
+from ..ir.errors import ScheduleError, did_you_mean
 from ..ir.module import IRModule, as_module
 from ..ir.node import Node
 from ..ir.tir import Block, BlockRealize, For, PrimFunc
@@ -45,6 +45,10 @@ class Schedule:
         self._working: str | None = None
         self._silent: set[Handle] = set()
         self._relaid: dict[str, dict[int, tuple[IndexMap, ...]]] = {}
+
+    def __getattr__(self, name: str):
+        near = "" if name.startswith("_") else did_you_mean(name, PRIMITIVES)
+        raise AttributeError(f"no schedule primitive is called {name!r}{near and '; ' + near}")
 
     # --- what it works on -------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from ..ir.errors import ParseError
+from ..ir.user_frames import cell_name, is_cell
 from .diagnostics import Source
 from .parse import parse_source
 
@@ -67,9 +68,9 @@ def _definition(lines: list[str], target, line: int):
 
 def _short(name: str) -> str:
     """A file's name as people say it; notebook cells have made-up ones."""
-    if "ipykernel_" in name or name.startswith("<"):
-        return "<cell>"
-    return name
+    if is_cell(name):
+        return cell_name(name)
+    return "<cell>" if name.startswith("<") else name
 
 
 class _Values(Mapping):

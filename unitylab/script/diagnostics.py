@@ -6,14 +6,14 @@ import ast
 import difflib
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ..ir.errors import ParseError, UnityLabError, did_you_mean
 from ..ir.node import Node
 from ..ir.span import SourceText, Span, numbered
-from .document import Document, NodeSpan
+from .document import NodeSpan
 from .print_relax import print_document
 
 MOST_LINES = 60  # of a program that a picture shows
@@ -105,18 +105,20 @@ def draw(program: Node, ways: Sequence[Sequence[Node]], around: int = 0) -> str:
     where nothing can be marked. "" for programs that cannot be printed."""
     try:
         document = print_document(program)
-        places = {_find(document, way) for way in ways} - {None}
+        spans: dict[int, list[NodeSpan]] = {}
+        for s in (*document.spans, *document.expressions):
+            spans.setdefault(id(s.node), []).append(s)
+        places = {_find(spans, way) for way in ways} - {None}
     except Exception:  # a broken program must not hide the complaint about it
         return ""
     return _picture(document.text.split("\n"), places, around)
 
 
-def _find(document: Document, way: Sequence[Node]) -> NodeSpan | None:
+def _find(spans: Mapping[int, list[NodeSpan]], way: Sequence[Node]) -> NodeSpan | None:
     """The innermost printed place along a way."""
     found = None
     for node in way:
-        inside = [s for s in (*document.spans, *document.expressions)
-                  if s.node is node and (found is None or _within(s, found))]
+        inside = [s for s in spans.get(id(node), ()) if found is None or _within(s, found)]
         found = min(inside, key=lambda s: (s.end_line - s.line), default=found)
     return found
 
