@@ -91,3 +91,12 @@ def test_functions_that_are_called_exist(rfc):
 def test_only_programs_are_verified():
     with pytest.raises(ul.UnityLabError, match="this is a str"):
         ul.well_formed("def f(): pass")
+
+
+def test_a_node_of_the_wrong_kind_is_named(rfc):
+    mm = rfc["mm"]
+    store = ul.ir.visitor.collect(mm, ul.ir.tir.BufferStore)[0]
+    bad = ul.ir.visitor.substitute(mm, {store: store.replace(value=store)})
+    with pytest.raises(ul.WellFormedError, match="mm: BufferStore.value holds a BufferStore, "
+                                                 "PrimExpr expected"):
+        ul.well_formed(rfc.with_functions({"mm": bad}))

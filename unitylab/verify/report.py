@@ -60,6 +60,16 @@ class Report:
         """Back to the place before."""
         self._places.pop()
 
+    @property
+    def depth(self) -> int:
+        """How many places are entered."""
+        return len(self._places)
+
+    def back_to(self, depth: int) -> None:
+        """Leaves all places that were entered since."""
+        del self._places[depth:]
+        self.near = None
+
     def say(self, rule: str, message: str, node: Node | None = None, hint: str = "") -> None:
         """Adds a complaint about `node`; its place in the text is the nearest that is known."""
         around = [node, self.near, *(n for _, n in reversed(self._places))]

@@ -67,7 +67,7 @@ class Scope:
         self._loops = hidden
         for v in hidden:
             self.visible.add(id(v))
-            del self._hidden[id(v)]
+            self._hidden.pop(id(v), None)
 
     def missing(self, what: Var | Buffer, at: Node | None = None) -> None:
         """Complains that something used is not visible."""
