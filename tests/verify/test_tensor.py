@@ -231,6 +231,35 @@ def test_regions_have_the_rank_of_their_buffer(mm):
         ul.well_formed(bad)
 
 
+def test_what_a_block_writes_is_declared(mm):
+    block = one(mm, tir.Block, 1)
+    bad = substitute(mm, {block: block.replace(writes=())})
+    with refused(bad, "block update: the buffer 'C' is written, but is not among the writes"):
+        ul.well_formed(bad)
+    outer = """
+@T.prim_func
+def f(A: T.Buffer((8,), "int32"), B: T.Buffer((8,), "int32")):
+    for i in range(8):
+        with T.block("outer"):
+            vi = T.axis.spatial(8, i)
+            T.reads()
+            T.writes({})
+            L = T.alloc_buffer((8,), "int32")
+            for j in range(8):
+                with T.block("inner"):
+                    vj = T.axis.spatial(8, j)
+                    L[vj] = vj
+            for j in range(8):
+                with T.block("last"):
+                    vj = T.axis.spatial(8, j)
+                    T.writes(A[vj])
+                    A[vj] = L[vj]
+"""
+    assert rules(ul.parse(outer.format("A[0:8]"))) == []
+    with refused(outer, "block outer, block last: the buffer 'A' is written"):
+        ul.well_formed(ul.parse(outer.format("B[0:8]")))
+
+
 def test_kinds_are_known(mm):
     with refused(mm, "loop 'i' has the unknown kind 'swirled'"):
         ul.well_formed(changed(mm, tir.For, kind="swirled"))

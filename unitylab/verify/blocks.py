@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..ir import tir
+from ..ir.node import Node
+from ..ir.prim import Var
 
 if TYPE_CHECKING:
     from .tensor import TensorChecker
@@ -19,6 +21,7 @@ class BlockChecker:
         self.outer = outer
         self.report, self.scope, self.scalars = outer.report, outer.scope, outer.scalars
         self.root: tir.Block | None = None
+        self._writable: list[set[int]] = []  # memory that each block around may write
 
     def realize(self, s: tir.BlockRealize) -> None:
         """The bindings are in the scope around the block."""
@@ -55,6 +58,10 @@ class BlockChecker:
             self.region(r, "reads")
         for r in b.writes:
             self.region(r, "writes")
+            self.wrote(r.buffer, r)
+        if b.iter_vars:
+            self._writable.append({id(r.buffer.data) for r in b.writes})
+            outer.stack.append((_close, self._writable))
         for a in b.alloc_buffers:
             outer.allocate(a, "a block")
         for m in b.match_buffers:
@@ -62,6 +69,18 @@ class BlockChecker:
         outer.inside(b.body)
         if b.init is not None:
             outer.inside(b.init)
+
+    def own(self, memory: Var) -> None:
+        """The block around may write memory that is made or named inside of it."""
+        if self._writable:
+            self._writable[-1].add(id(memory))
+
+    def wrote(self, buffer: tir.Buffer, at: Node) -> None:
+        """The block around says that it writes the buffer: schedules rely on it."""
+        if self._writable and id(buffer.data) not in self._writable[-1]:
+            self.report.say("region", f"the buffer {buffer.name!r} is written, but is not among "
+                            "the writes of the block", at,
+                            f"T.writes({buffer.name}[...]), or leave T.writes out: it is derived")
 
     def iter_var(self, iv: tir.IterVar) -> None:
         """Domain and kind."""
@@ -96,6 +115,10 @@ class BlockChecker:
                             f"{m.source.buffer.dtype} as {m.buffer.dtype}", m, "use its dtype")
         self.outer.unpack(m.buffer)
         self.outer.allocate(m.buffer, "match_buffer")
+
+
+def _close(writable: list[set[int]]) -> None:
+    writable.pop()
 
 
 def _leave_place(report) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ir import tir
+from ..ir.dtypes import HANDLE
 from ..ir.module import IRModule
 from ..ir.prim import IntImm, PrimExpr, Var, as_int
 from ..ir.tir import Buffer, access_dtype
@@ -78,6 +79,7 @@ class TensorChecker:
     def allocate(self, b: Buffer, where: str = "an allocation") -> None:
         """A buffer with memory of its own."""
         self.scope.reveal(b.data)
+        self.blocks.own(b.data)
         self.scope.define(b, where)
         self.layout(b)
 
@@ -135,10 +137,13 @@ class TensorChecker:
         self.scalars.check(s.value)
         self.scalars._same_dtype(s.var, s.value, s)
         self.scope.define(s.var, "a let")
+        if s.var.dtype == HANDLE:
+            self.blocks.own(s.var)
 
     def store(self, s: tir.BufferStore) -> None:
         """Buffer and indices; the value has the dtype of what it is stored to."""
         self.scalars.access(s.buffer, s.indices, s)
+        self.blocks.wrote(s.buffer, s)
         self.scalars.check(s.value, *s.indices)
         want, have = access_dtype(s.buffer, s.indices), s.value.dtype
         if want != have:
