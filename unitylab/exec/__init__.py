@@ -2,7 +2,10 @@
 
 from .build import build
 from .executable import Executable
+from .profile import Profile, StepTime
 from .target import Target, parse_target
-from .timing import StepTime, Timing, measure
+from .timing import Timing, measure
+from .work import Work, work_of
 
-__all__ = ["Executable", "StepTime", "Target", "Timing", "build", "measure", "parse_target"]
+__all__ = ["Executable", "Profile", "StepTime", "Target", "Timing", "Work", "build", "measure",
+           "parse_target", "work_of"]

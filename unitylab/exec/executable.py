@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 
 from ..ir.errors import BuildError, RuntimeCallError, did_you_mean
 from ..ir.module import IRModule
+from .machine import kept_machine
 from .plan import Plan
+from .profile import Profile, StepTime
 from .target import Target
 from .tensor_function import TensorFunction
-from .timing import StepTime, Timing, measure
+from .timing import Timing, measure
+from .work import Work
 
 
 class Executable:
@@ -42,23 +46,45 @@ class Executable:
 
     def time(self, name: str, *args, warmup: int = 2, repeats: int = 0,
              seconds: float = 0.2, flush_cache: bool = False) -> Timing:
-        """Run times of `name(*args)` in seconds: median, least, and `quantile(q)`.
+        """Run times of `name(*args)` in seconds: median, least, and `quantile(q)`; with the rate
+        in operations and bytes where the program tells them (of a graph function: the sum of its
+        steps), and their share of what `ul.machine()` measured, if it was called before.
 
         repeats: number of runs; 0 means as many as fit into `seconds`, 5 at least.
         flush_cache: each run finds its arguments in memory, not in the caches."""
         function = self[name]
-        return measure(lambda: function(*args), warmup, repeats, seconds, flush_cache)
+        works = self._works(function, args) if warmup else None  # a graph runs once to count
+        found = measure(lambda: function(*args), warmup - isinstance(function, Plan), repeats,
+                        seconds, flush_cache)
+        whole = sum(self._works(function, args) if works is None else works, Work(0, 0))
+        return replace(found, **asdict(whole), **self._limits())
 
-    def profile(self, name: str, *args, repeats: int = 5) -> list[StepTime]:
-        """The median seconds of each step of a graph function."""
+    def profile(self, name: str, *args, repeats: int = 5) -> Profile:
+        """The median seconds of each step of a graph function, with its operations and bytes."""
         plan = self[name]
-        if not isinstance(plan, Plan):
-            once = measure(lambda: plan(*args), 1, repeats, 0.0)
-            return [StepTime(name, "kernel", once.median)]
-        runs = [plan.profile(args) for _ in range(repeats + 1)][1:]
-        return [StepTime(column[0][0].label, column[0][0].kind,
-                         sorted(t for _, t in column)[len(column) // 2])
-                for column in zip(*runs)]
+        works = self._works(plan, args)
+        if isinstance(plan, Plan):
+            columns = list(zip(*[plan.profile(args) for _ in range(max(1, repeats))]))
+            steps = [(c[0][0].label, c[0][0].kind, sorted(t for _, t in c)[len(c) // 2])
+                     for c in columns]
+        else:
+            steps = [(name, "kernel", measure(lambda: plan(*args), 1, repeats, 0.0).median)]
+        total, limits = sum(s[2] for s in steps) or 1.0, self._limits()
+        return Profile(StepTime(*s, s[2] / total, **asdict(w), **limits)
+                       for s, w in zip(steps, works))
+
+    @staticmethod
+    def _works(function: Callable, args) -> list[Work]:
+        if isinstance(function, Plan):
+            return function.works(args)
+        return [function.work(args) if isinstance(function, TensorFunction) else Work()]
+
+    def _limits(self) -> dict[str, float]:
+        """What the machine can do at most, if it was measured."""
+        limits = kept_machine()
+        if limits is None:
+            return {}
+        return {"peak": limits.flops * self.target.threads, "copy": limits.copy}
 
     def source(self, kind: str = "llvm", func: str | None = None) -> str:
         """The code of a tensor program, of all if `func` is None: "llvm" after optimisation,

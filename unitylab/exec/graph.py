@@ -86,7 +86,7 @@ class GraphCompiler(Dispatch):
 
         def run(act: Activation) -> None:
             act.slots[slot] = value(act)
-        return Step(b.var.name, kind_of(b.value), run)
+        return Step(b.var.name, kind_of(b.value), run, getattr(value, "work", None))
 
     def visit_bound(self, b: relax.VarBinding) -> Evaluate:
         """The value of a binding; a call knows whether its result is an internal."""

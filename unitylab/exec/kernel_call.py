@@ -13,6 +13,7 @@ from ..ir.errors import RuntimeCallError, Span, UnityLabError
 from .activation import Activation, Words, empty, fresh
 from .arguments import address
 from .tensor_function import TensorFunction
+from .work import Work
 
 Evaluate = Callable[[Activation], object]
 
@@ -79,6 +80,10 @@ class KernelCall:
             act.prepared[self.index] = Words(words, record, kept)
         return tuple(outs) if self.several else outs[0]
 
+    def work(self, act: Activation) -> Work:
+        """The operations and bytes of the call in a state where its inputs are there."""
+        return _work(self, act)
+
     def failed(self, code: int, record) -> None:
         """Raises what the record says, and clears it for the next call."""
         error = self.function.kernel.error(code, record)
@@ -123,6 +128,24 @@ class InPlaceCall:
                 fresh.append(outs[-1])
         self.function(*args, *[f(act) for f in self.scalars], *fresh)
         return tuple(outs) if self.several else outs[0]
+
+    def work(self, act: Activation) -> Work:
+        """The operations and bytes of the call; those of copying inputs do not count."""
+        return _work(self, act, self.places)
+
+
+@dataclass(frozen=True)
+class _Shaped:
+    """Stands for an array of which only the shape matters."""
+
+    shape: tuple[int, ...]
+
+
+def _work(call: KernelCall | InPlaceCall, act: Activation, places: tuple[int, ...] = ()) -> Work:
+    outs = [_Shaped(o.shape(act.sizes)) for k, o in enumerate(call.outputs)
+            if k >= len(places) or places[k] < 0]
+    args = [f(act) for f in call.inputs] + [f(act) for f in call.scalars] + outs
+    return call.function.work(args)
 
 
 def guarded(name: str, fn, args, span: Span | None):

@@ -36,13 +36,22 @@ class Machine:
 
 def machine(remeasure: bool = False) -> Machine:
     """The limits of this machine: measured once, which takes a second, then kept on disk."""
-    place = object_cache.key("machine", fingerprint())
-    kept = None if remeasure else object_cache.read(place)
+    kept = None if remeasure else kept_machine()
     if kept is not None:
-        return Machine(**json.loads(kept))
+        return kept
     found = Machine(_flops(), *_memory())
-    object_cache.write(place, json.dumps(asdict(found)).encode())
+    object_cache.write(_place(), json.dumps(asdict(found)).encode())
     return found
+
+
+def kept_machine() -> Machine | None:
+    """What `machine()` measured before; None if it has not, nothing is measured."""
+    kept = object_cache.read(_place())
+    return Machine(**json.loads(kept)) if kept is not None else None
+
+
+def _place() -> str:
+    return object_cache.key("machine", fingerprint())
 
 
 def _flops() -> float:

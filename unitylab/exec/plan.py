@@ -9,18 +9,26 @@ from time import perf_counter
 from ..ir.errors import RuntimeCallError
 from .activation import Activation, Internal
 from .arguments import layouts
+from .work import Work
 
 Evaluate = Callable[[Activation], object]
 KEEP = 4  # finished activations that are kept, a combination of sizes
 
+# kinds of steps that only name, check or make up values
+NO_WORK = frozenset({"match_cast", "var", "tuple", "tuplegetitem", "constant", "shapeexpr",
+                     "primvalue", "function", "shape_of", "make_closure", "assert_op"})
+
 
 @dataclass(frozen=True)
 class Step:
-    """One binding: what it runs; `label` names it in profiles, `kind` says what does the work."""
+    """One binding: what it runs; `label` names it in profiles, `kind` says what does the work.
+
+    `work` counts that once the step has run, if it is a kernel."""
 
     label: str
     kind: str
     run: Evaluate
+    work: Callable[[Activation], Work] | None = None
 
 
 @dataclass
@@ -62,6 +70,16 @@ class Plan:
             times.append((step, perf_counter() - start))
         self.leave(act)
         return times
+
+    def works(self, args) -> list[Work]:
+        """Runs the function once and counts the work of each step."""
+        act, found = self.enter(args), []
+        for step in self.steps:
+            step.run(act)
+            found.append(step.work(act) if step.work else
+                         Work(0, 0) if step.kind in NO_WORK else Work())
+        self.leave(act)
+        return found
 
     def closure(self, values: list) -> Callable:
         """The function with the captured values given, the sizes last."""

@@ -7,8 +7,10 @@ import ctypes
 import numpy as np
 
 from ..ir.dtypes import DataType
+from ..ir.prim import Var
 from .arguments import Binder, layouts
 from .kernel import Kernel
+from .work import Work, work_of
 
 
 class TensorFunction:
@@ -50,6 +52,17 @@ class TensorFunction:
             return None
         raw = int(record[5]).to_bytes(8, "little", signed=True)[:t.itemsize]
         return np.frombuffer(raw, t.numpy)[0] if not t.is_bool else bool(raw[0] & 1)
+
+    def work(self, args) -> Work:
+        """The operations and bytes of a call with these arguments."""
+        sizes = {}
+        for p, a in zip(self.kernel.signature.params, args):
+            if isinstance(p, Var) and isinstance(a, (int, np.integer)):
+                sizes[p] = int(a)
+        for s in self.kernel.signature.sizes:
+            if s.what == "shape" and s.axis < len(getattr(args[s.param], "shape", ())):
+                sizes[s.var] = int(args[s.param].shape[s.axis])
+        return work_of(self.kernel.func, sizes)
 
     def __repr__(self) -> str:
         params = ", ".join(p.name for p in self.kernel.signature.params)
