@@ -228,8 +228,8 @@ def test_shares_come_from_a_kept_measurement_only(tmp_path, monkeypatch):
 
 
 def test_the_rate_shown_is_that_of_the_nearer_limit():
-    matmul = rate(1e-3, 2 * 1024**3, 3 * 4 * 1024**2, 4e12, 1e10)
-    assert matmul == "2.15 TFLOP/s (54 % of peak)"
+    matmul = rate(1e-3, 2 * 1024**3, 3 * 4 * 1024**2, 3e12, 5e10)
+    assert matmul == "2.15 TFLOP/s (72 % of peak)"
     assert rate(1e-3, 10**6, 8 * 10**6, 1e11, 1e10) == "8 GB/s (80 % of copy)"
     assert rate(1e-3, 10**6, 8 * 10**6) == "8 GB/s"
     assert rate(1e-6, 0, 8000, 1e11, 1e10) == "8 GB/s"  # a cache holds it: no share
