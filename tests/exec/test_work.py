@@ -160,6 +160,21 @@ def f(A: T.Buffer((64,), "float32"), B: T.Buffer((64,), "float32")):
     assert work_of(f) == Work(128, 512)
 
 
+def test_names_for_values_and_sides_never_taken():
+    f = func("""
+@T.prim_func
+def f(A: T.Buffer((64,), "int32"), B: T.Buffer((64,), "int32")):
+    for i in range(64):
+        x: T.int32 = A[i]
+        y: T.int32 = i * 3
+        if T.bool(False):
+            B[i] = x * x * x
+        else:
+            B[i] = x * x + y
+""")
+    assert work_of(f) == Work(128, 512)
+
+
 def test_a_gather_moves_only_what_it_reads():
     f = func("""
 @T.prim_func

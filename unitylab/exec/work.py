@@ -117,8 +117,7 @@ class _Counter:
         if isinstance(s, tir.BlockRealize):
             return self.block(s, runs, outer)
         if isinstance(s, tir.IfThenElse):
-            sides = [self.statement(c, runs, outer) for c in (s.then_case, s.else_case) if c]
-            return self.expressions((s.condition,), runs) + max(sides)
+            return self.branch(s, runs, outer)
         if isinstance(s, tir.While):
             raise _Unknown
         if isinstance(s, tir.AttrStmt) and s.key in _THREADS:
@@ -131,6 +130,13 @@ class _Counter:
             return self.expressions((s.value, *getattr(s, "indices", ())), runs)
         return sum(self.statement(c, runs, outer) for c in s.children()
                    if isinstance(c, tir.Stmt))
+
+    def branch(self, s: tir.IfThenElse, runs: float, outer: float) -> float:
+        sides = [s.then_case, s.else_case]
+        if prim.is_const(s.condition):
+            sides = sides[:1] if s.condition.value else sides[1:]
+        work = [self.statement(c, runs, outer) for c in sides if c is not None]
+        return self.expressions((s.condition,), runs) + max(work, default=0)
 
     def loop(self, s: tir.For, runs: float, outer: float) -> float:
         trips = max(0, self.value(s.extent))
@@ -210,9 +216,10 @@ def _carriers(func: PrimFunc) -> set[Var]:
     """Variables that are bound to something read from a buffer."""
     found: set[Var] = set()
     for n in walk(func.body):
-        if isinstance(n, (tir.Bind, prim.Let)) and \
-                (any(_loads((n.value,))) or not found.isdisjoint(free_vars(n.value))):
-            found.add(n.var)
+        if isinstance(n, (tir.Bind, prim.Let)):
+            loaded = next(_loads((n.value,)), None) is not None
+            if loaded or not found.isdisjoint(free_vars(n.value)):
+                found.add(n.var)
     return found
 
 
