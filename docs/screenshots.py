@@ -25,7 +25,10 @@ def photograph(theme: str) -> None:
         bench = lab.cell(place).get_by_role("region", name="unitylab workbench")
         bench.scroll_into_view_if_needed()
         bench.get_by_role("option", name=re.compile("^step .* FuseOps")).click()
+        bench.get_by_role("button", name="Measure").click()
+        bench.get_by_role("img", name=re.compile("^roofline")).wait_for()
         bench.get_by_role("button", name=re.compile("^conv2d ")).first.click()
+        bench.get_by_role("button", name=re.compile("^preview ")).first.wait_for()
         lab.page.wait_for_timeout(800)
         bench.screenshot(path=IMAGES / f"workbench_{theme}.png")
 

@@ -131,13 +131,14 @@ const drawFrame = (app, g, p, fixed) => {
   if (!p) return "";
   const [x, y] = fixed ? [p.x, p.y] : [p.x - p.w / 2, p.y - p.h / 2];
   const sign = SIGN[g.status];
+  const over = groupOverlay(app, g);
   return s("g", { class: `ul-group ul-${g.status}`, "data-key": g.id },
     s("rect", { x, y, width: p.w, height: p.h, rx: 10 }),
     s("text", { x: x + 12, y: y + 18, role: "button", tabindex: -1, class: "ul-close",
       "aria-label": `close ${g.label}`, onclick: () => toggleGroup(app, g.id) },
-    `▾ ${sign ? `${sign} ` : ""}${cut(g.label, p.w - 110, 7.2)}`),
+    `▾ ${sign ? `${sign} ` : ""}${cut(g.label, p.w - 46 - 6.2 * over.length, 7.4)}`),
     s("text", { x: x + p.w - 10, y: y + 18, class: "ul-over", "text-anchor": "end" },
-      groupOverlay(app, g)));
+      over));
 };
 
 const drawEdge = (e, at, fixed) => {

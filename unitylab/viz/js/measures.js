@@ -105,7 +105,7 @@ pane("measures", {
       h("small", { class: "ul-peak ul-ellipsis", title: high?.live.join(", ") },
         `memory while running · peak ${bytes(peak)}: ${high ? high.live.join(", ") : ""}`),
       drawMemory(m.memory)), h("div", { class: "ul-roof-box" },
-      h("small", {}, "roofline of this machine, 1 thread"), drawRoof(app, m)));
+      h("small", {}, "roofline of this machine"), drawRoof(app, m)));
   },
   mark(app, body) { if (app.view.measures) app.frame.redraw("measures"); },
 });
