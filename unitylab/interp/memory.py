@@ -39,6 +39,13 @@ def pointer_to(array: np.ndarray) -> Pointer:
     return Pointer(array.reshape(-1))
 
 
+def advance(pointer: Pointer | np.ndarray, elements: int) -> Pointer:
+    """The address `elements` further on."""
+    if isinstance(pointer, np.ndarray):
+        pointer = pointer_to(pointer)
+    return Pointer(pointer.flat, pointer.offset + int(elements))
+
+
 def view(pointer, buffer: Buffer, shape: tuple[int, ...], strides: tuple[int, ...],
          offset: int) -> np.ndarray:
     """The memory behind `pointer` seen as `buffer`; never reaches outside of the allocation."""

@@ -247,10 +247,24 @@ class Translator(Dispatch):
 
     def call_address_of(self, n: prim.Call) -> str:
         load = n.args[0]
+        if not isinstance(load, tir.BufferLoad):  # a pointer already
+            return self.visit(load)
         own = self.name(load.buffer)
         at = ", ".join(self.visit(i) for i in load.indices)
         return (f"mem.Pointer(mem.pointer_to({own}).flat, "
                 f"int(np.ravel_multi_index(({at},), {own}.shape)))")
+
+    def call_tvm_access_ptr(self, n: prim.Call) -> str:
+        _, data, offset, *_ = n.args
+        return f"mem.advance({self.visit(data)}, {self.visit(offset)})"
+
+    def call_ignore_loop_partition(self, n: prim.Call) -> str:
+        return self.visit(n.args[0])
+
+    def call_start_profile_intrinsic(self, n: prim.Call) -> str:
+        return "0"  # a mark for profilers of other machines
+
+    call_end_profile_intrinsic = call_start_profile_intrinsic
 
     def call_isnullptr(self, n: prim.Call) -> str:
         return f"({self.visit(n.args[0])} is None)"
@@ -398,13 +412,18 @@ class TensorProgram:
                 return self._run(self.funcs, *args)
             except UnityLabError:
                 raise
-            except (ArithmeticError, ValueError, TypeError, RecursionError, MemoryError) as e:
+            except Exception as e:  # whatever a wrong program leads to, it is one clear error
                 raise RuntimeCallError(f"{self.name}: {type(e).__name__}: {e}") from e
 
     def _check(self, i: int, p, a, bound: dict):
         if isinstance(p, prim.Var):
-            if isinstance(a, (memory.Pointer, type(None))) or p.dtype == "handle":
+            if isinstance(a, (memory.Pointer, type(None))):
                 return a
+            if p.dtype == "handle":
+                if not isinstance(a, np.ndarray):
+                    raise RuntimeCallError(f"{self.name}: argument {i} ({p.name}) is a pointer: an "
+                                           f"array is expected, not {type(a).__name__}")
+                return memory.pointer_to(a)
             bound[p] = a
             return scalars.cast(a if isinstance(a, (int, float)) else np.asarray(a)[()], p.dtype)
         if isinstance(a, memory.Pointer):

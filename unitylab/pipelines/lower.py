@@ -11,6 +11,7 @@ from ..transforms.tir.lower_lanes import LowerLanes
 from ..transforms.tir.lower_match_buffer import LowerMatchBuffer
 from ..transforms.tir.lower_transposed_tiles import LowerTransposedTiles
 from ..transforms.tir.lower_vectorized_loop import LowerVectorizedLoop
+from ..transforms.tir.simplify import Simplify
 
 blocks = (
     LowerMatchBuffer(),
@@ -24,6 +25,7 @@ lower = Sequential((
     LowerInitBlock(),
     LowerAllocBuffers(),
     LowerBlocks(keep_names=True),
+    Simplify(),  # indices such as vj // 32, now that the loops say what vj is
     CompactBuffers(),
     LowerLanes(),
     LowerTransposedTiles(),

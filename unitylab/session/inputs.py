@@ -50,7 +50,7 @@ class Sampler:
     def value(self, info: StructInfo | Buffer | Var):
         if isinstance(info, Buffer):
             return self.array(info.shape, info.dtype)
-        if isinstance(info, Var):
+        if isinstance(info, Var) and info.dtype != "handle":
             return self.size(info)
         if isinstance(info, TensorStructInfo) and info.dims is not None and info.dtype:
             return self.array(info.dims, info.dtype)
