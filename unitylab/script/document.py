@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from ..ir.node import Node
 
 
-@dataclass(frozen=True, slots=True)
-class NodeSpan:
+class NodeSpan(NamedTuple):
     """Where a node was printed: lines from 1, both inclusive; columns from 0, the end exclusive."""
 
     node: Node
@@ -70,7 +70,10 @@ class Writer:
         outer, start = self.indent, len(self.lines)
         self.indent += "    "
         yield
-        if all(text.lstrip().startswith("#") or not text for text in self.lines[start:]):
+        for text in self.lines[start:]:
+            if text and not text.lstrip().startswith("#"):
+                break
+        else:
             self.line("pass")
         self.indent = outer
 

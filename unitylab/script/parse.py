@@ -41,8 +41,11 @@ def parse_source(source: Source, outer: Mapping[str, object],
                 isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)):
             raise source.error(n, "a module (class) or a function is expected here")
     if len(found) != 1:
-        raise ParseError(f"{source.name}: one module or function expected, {len(found)} found",
-                         hint="put several functions into an @I.ir_module class")
+        why = f"one module or function expected, {len(found)} found"
+        hint = "put several functions into an @I.ir_module class"
+        if tree.body:
+            raise source.error(found[1] if found else tree.body[-1], why, hint)
+        raise ParseError(f"{source.name}: {why}", hint=hint)
     modern = any(word in source.text for word in _MODERN)
     reader = Reader(source, outer, constants, modern)
     return reader.module(found[0]) if isinstance(found[0], ast.ClassDef) else \
@@ -146,6 +149,9 @@ class Reader:
         for s in n.body:
             if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call):
                 name = ast.unparse(s.value.func).rpartition(".")[2]
+                if len(s.value.args) != 1 or not isinstance(s.value.args[0], ast.Dict):
+                    raise self.source.error(s, f"{name} takes one dictionary",
+                                            'I.module_attrs({"key": value})')
                 value = attr_value(evaluator.eval(s.value.args[0]))
                 if name == "module_attrs":
                     attrs = value

@@ -204,6 +204,8 @@ class RelaxParser(TirParser):
                                for k, v in self.eval(n.value.args[0]).items()}
                 return
             if name == "R.output":
+                for a in n.value.args:
+                    self.eval(a)  # only names that are defined leave the block
                 return
         value = self.eval(n.value)
         self.emit_binding(n, "_", as_expr(value), None)

@@ -479,6 +479,9 @@ class TirParser(Evaluator):
         bounds = [self.bound(a) for a in n.iter.args]
         options = {k.arg: self.eval(k.value) for k in n.iter.keywords}
         bounds += [options.pop(k) for k in ("start", "stop", "extent") if k in options]
+        if not 1 <= len(bounds) <= 3:
+            raise self.source.error(n.iter, f"{name} takes an extent, or a start, an end and a "
+                                            f"step; {len(bounds)} values given")
         low, high = (0, bounds[0]) if len(bounds) == 1 else bounds[:2]
         step = bounds[2] if len(bounds) > 2 else options.get("step")
         low, high = prim.unify(low, high)
@@ -549,6 +552,9 @@ class TirParser(Evaluator):
     def launch(self, n: ast.With, call: ast.Call) -> None:
         tag, extent = self.eval(call.args[0]), prim.literal(self.eval(call.args[1]))
         target = n.items[0].optional_vars
+        if not isinstance(tag, (str, tir.IterVar)):
+            raise self.source.error(call, "a thread's tag is expected first",
+                                    'T.launch_thread("threadIdx.x", 128)')
         if isinstance(tag, tir.IterVar):  # made by T.env_thread
             var, tag = tag.var, tag.thread_tag
         else:

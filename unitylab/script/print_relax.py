@@ -14,8 +14,15 @@ from ..ir.errors import UnityLabError, did_you_mean
 from ..ir.module import IRModule
 from ..ir.node import Node
 from ..ir.op import Op
-from ..ir.struct_info import (FuncStructInfo, ObjectStructInfo, PrimStructInfo, ShapeStructInfo,
-                              StructInfo, TensorStructInfo, TupleStructInfo)
+from ..ir.struct_info import (
+    FuncStructInfo,
+    ObjectStructInfo,
+    PrimStructInfo,
+    ShapeStructInfo,
+    StructInfo,
+    TensorStructInfo,
+    TupleStructInfo,
+)
 from ..ir.structural import structural_equal
 from ..ir.tir import PrimFunc
 from .dialect import DIALECTS

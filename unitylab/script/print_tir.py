@@ -451,8 +451,7 @@ class TirPrinter(PrimPrinter):
                 and it.var.dtype != "int32":
             return False  # the domain that TVM remaps from `range` starts at an int32 zero
         return loop is not None and it.kind in _LETTER and it.var.dtype == value.dtype \
-            and structural_equal(it.dom.min, loop.min) \
-            and structural_equal(it.dom.extent, loop.extent)
+            and _same(it.dom.min, loop.min) and _same(it.dom.extent, loop.extent)
 
     def remap(self, pending) -> None:
         if not pending:
@@ -461,6 +460,13 @@ class TirPrinter(PrimPrinter):
         values = self.exprs([v for _, v in pending])
         names = ", ".join(self.define(it.var) for it, _ in pending)
         self.out.line(f'{names} = T.axis.remap("{kinds}", [{values}])')
+
+
+def _same(a: prim.PrimExpr, b: prim.PrimExpr) -> bool:
+    """Whether two bounds are equal; most are the same node or integers."""
+    if type(a) is prim.IntImm and type(b) is prim.IntImm:
+        return a.value == b.value and a.dtype == b.dtype
+    return a is b or structural_equal(a, b)
 
 
 def _is_cell(b: tir.Buffer) -> bool:

@@ -18,8 +18,16 @@ from ..ir.op import OPS, Op, freeze
 from ..ir.prim import PrimExpr, literal
 from ..ir.prim import Var as SizeVar
 from ..ir.relax import Expr, ShapeExpr, as_expr
-from ..ir.struct_info import (FuncStructInfo, ObjectStructInfo, PrimStructInfo, ShapeStructInfo,
-                              StructInfo, TensorStructInfo, TupleStructInfo, as_dims)
+from ..ir.struct_info import (
+    FuncStructInfo,
+    ObjectStructInfo,
+    PrimStructInfo,
+    ShapeStructInfo,
+    StructInfo,
+    TensorStructInfo,
+    TupleStructInfo,
+    as_dims,
+)
 
 
 class _InfoType:
@@ -182,7 +190,6 @@ def _destination(name: builtins.str):
             info = _tensor(info, attrs.pop("dtype"))
         info = _out(info)
         callee = relax.ExternFunc(func) if isinstance(func, builtins.str) else func
-        args = args if isinstance(args, (list, builtins.tuple)) else args
         given = as_expr(builtins.tuple(args)) if isinstance(args, (list, builtins.tuple)) else \
             args if _is_tuple(args) else relax.Tuple((as_expr(args),))
         exprs = (callee, given)

@@ -361,6 +361,8 @@ def _spelled(name: str):
     def make(*args, annotations=None, **_):
         args = list(args)
         if not args and result in (FIRST, LAST):
+            if name != "undef":
+                raise ParseError(f"T.{name} takes the dtype of its result and its arguments")
             args = ["int32"]
         to = args.pop(0 if result == FIRST else -1) if result in (FIRST, LAST) else \
             args[0].dtype if result == SAME else result
