@@ -181,3 +181,22 @@ def test_a_mismatch_is_text_in_a_notebook_too():
 
 def test_equal_programs_raise_nothing():
     assert ul.assert_structural_equal(ul.parse(PROGRAM), ul.parse(PROGRAM)) is None
+
+
+def chain(x, depth):
+    for k in range(depth):
+        x = prim.Add(x, prim.literal(k))
+    return x
+
+
+def test_deep_expressions_are_compared_and_hashed():
+    x = prim.Var("x", "int32")
+    assert same(chain(x, 5000), chain(x, 5000))
+    assert not same(chain(x, 5000), chain(x + 1, 5000))
+    with pytest.raises(StructuralMismatch, match="the programs differ at a.a.a"):
+        ul.assert_structural_equal(chain(x, 5000), chain(x + 1, 5000))
+
+
+def test_a_mismatch_with_what_is_no_program():
+    with pytest.raises(StructuralMismatch, match="(?s)  left:  def main.*right: 3.*right\n  a int"):
+        ul.assert_structural_equal(ul.parse(PROGRAM)["main"], 3)

@@ -244,3 +244,17 @@ def test_brief_leaves_the_picture_out():
         ul.parse(LOOP.format("B[vi] = A[vj]"))
     assert found.value.brief() == ("<text>:7:23: the name 'vj' is not defined\n"
                                    "  try: did you mean vi?")
+
+
+def test_an_error_from_another_process_keeps_its_picture():
+    with pytest.raises(UnityLabError) as found:
+        ul.parse(LOOP.format("B[vi] = A[vj]"))
+    copy = pickle.loads(pickle.dumps(found.value))
+    assert str(copy) == str(found.value) and type(copy) is ParseError
+
+
+def test_a_mismatch_from_another_process_keeps_both_programs():
+    a, b = (ul.parse(LOOP.format(f"B[vi] = A[vi] + {k}.0")) for k in (1, 2))
+    with pytest.raises(UnityLabError) as found:
+        ul.assert_structural_equal(a, b)
+    assert str(pickle.loads(pickle.dumps(found.value))) == str(found.value)

@@ -26,7 +26,14 @@ class UnityLabError(Exception):
                  program=None):
         self.message, self.span, self.hint = message, span, hint
         self.node, self.program = node, program
+        self._shown: str | None = None  # the picture, where the programs stayed behind
         super().__init__(message)
+
+    def __reduce__(self):
+        """A copy for another process: with its picture, without the programs."""
+        left_out = ("node", "program", "left", "right", "places")
+        state = {k: v for k, v in self.__dict__.items() if k not in left_out}
+        return _restored, (type(self), self.message, {**state, "_shown": self.excerpt()})
 
     def __str__(self) -> str:
         return self._text(self.excerpt())
@@ -43,6 +50,8 @@ class UnityLabError(Exception):
     def excerpt(self) -> str:
         """The line of the user's text with a caret below, else that of the printed program; ""
         where neither is known."""
+        if self._shown is not None:
+            return self._shown
         shown = self.span.excerpt() if self.span else ""
         if shown or self.node is None or UnityLabError._draw is None:
             return shown
@@ -52,6 +61,12 @@ class UnityLabError(Exception):
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the user's own lines that led here, then the error."""
         return short_traceback(self)
+
+
+def _restored(kind: type[UnityLabError], message: str, state: dict) -> UnityLabError:
+    e = kind(message)
+    e.__dict__.update(state)
+    return e
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", prefix: str = "") -> str:
@@ -111,7 +126,8 @@ class StructuralMismatch(UnityLabError, AssertionError):
             return super().excerpt()
         sides = (("left", self.left, [a for a, _ in self.places]),
                  ("right", self.right, [b for _, b in self.places]))
-        return "\n".join(f"--- {name}\n{UnityLabError._draw(program, ways, around=2)}"
+        return "\n".join(f"--- {name}\n" + (UnityLabError._draw(program, ways, around=2)
+                                            or f"  a {type(program).__name__}")
                          for name, program, ways in sides)
 
     def _repr_html_(self) -> str:

@@ -16,7 +16,7 @@ from . import module, prim, relax, tir
 from .errors import StructuralMismatch
 from .node import FrozenDict, Node
 from .op import Op
-from .structural_hash import pair_functions, structural_hash
+from .structural_hash import deeply, pair_functions, structural_hash
 
 _BINDERS = (prim.Var, relax.Var, tir.Buffer)
 PLACES = 8  # that a mismatch lists
@@ -217,10 +217,12 @@ def differences(a: Node, b: Node, *, map_free_vars: bool = False, names: bool = 
 
     What lies behind a difference is compared as far as it can be: the first is sure, later ones
     may follow from it."""
-    compare = _Compare(map_free_vars, names, most)
-    if a is not b:
-        compare.value(a, b, False)
-    return compare.found
+    def found() -> list[Difference]:
+        compare = _Compare(map_free_vars, names, most)
+        if a is not b:
+            compare.value(a, b, False)
+        return compare.found
+    return deeply(found)
 
 
 def structural_equal(a: Node, b: Node, *, map_free_vars: bool = False, names: bool = True) -> bool:
@@ -246,7 +248,10 @@ def assert_structural_equal(a: Node, b: Node, *, map_free_vars: bool = False,
 
 
 def _show(value, limit: int = 200) -> str:
-    text = value.script() if isinstance(value, Node) else repr(value)
+    try:
+        text = value.script() if isinstance(value, Node) else repr(value)
+    except Exception:  # what cannot be printed differs all the same
+        return f"a {type(value).__name__}"
     first = next((line for line in text.splitlines() if not line.startswith(("#", "@"))), "")
     return text if text == first and len(text) <= limit else first[:limit] + " ..."
 

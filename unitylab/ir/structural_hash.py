@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +14,8 @@ from .op import Op
 
 _BINDERS = (prim.Var, relax.Var, tir.Buffer)
 ALWAYS = -1
+DEEP = 100_000  # frames
+T = TypeVar("T")
 
 
 class _Hasher:
@@ -90,7 +94,21 @@ class _Hasher:
 
 def structural_hash(a: Node, *, names: bool = True) -> int:
     """A hash that structurally equal programs share (within one process)."""
-    return _Hasher(names).node(a, False)
+    return deeply(lambda: _Hasher(names).node(a, False))
+
+
+def deeply(work: Callable[[], T]) -> T:
+    """`work()`; once more with more room where it nests deeper than Python allows by itself.
+    Calls between functions of Python take no room on the C stack."""
+    try:
+        return work()
+    except RecursionError:
+        usual = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(usual, DEEP))
+        try:
+            return work()
+        finally:
+            sys.setrecursionlimit(usual)
 
 
 def function_hashes(mod: module.IRModule) -> dict[str, int]:
