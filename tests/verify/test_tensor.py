@@ -5,6 +5,7 @@ import pytest
 import unitylab as ul
 from unitylab.ir import prim, tir
 from unitylab.ir.visitor import collect, substitute
+from unitylab.transforms.tir.lower_lanes import LowerLanes
 
 MATMUL = """
 @T.prim_func
@@ -317,3 +318,16 @@ def test_deep_and_shared_expressions_are_no_burden():
     for _ in range(60):
         shared = prim.Add(shared, shared)
     assert rules(tir.PrimFunc((x,), tir.seq(tir.Evaluate(deep), tir.Evaluate(shared)))) == []
+
+
+def test_pieces_of_a_loop_define_their_own_variables():
+    f = ul.parse("""
+@T.prim_func
+def rows(x: T.Buffer((3, 23), "float32"), s: T.Buffer((23,), "float32")):
+    for i in T.serial(23, annotations={"lanes": 8}):
+        for k in T.unroll(3):
+            s[i] = s[i] + x[k, i]
+""")
+    lowered = LowerLanes()(f)
+    assert len(collect(lowered, tir.For)) > 4
+    ul.well_formed(lowered)

@@ -1,4 +1,4 @@
-"""Calls in graphs: operators' signatures, inferred against declared, tensor programs' parameters."""
+"""Calls in graphs: signatures, inferred against declared, parameters of tensor programs."""
 
 from __future__ import annotations
 

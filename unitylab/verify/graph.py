@@ -104,8 +104,8 @@ class GraphChecker:
             self.report.say("struct-info", f"this match_cast always fails: {why}", b,
                             "cast to what the value may be, or convert it")
         elif why := difference(b.var.struct_info, b.struct_info):
-            self.report.say("struct-info", f"the variable {b.var.name!r} is not what the match_cast "
-                            f"gives: {why}", b)
+            self.report.say("struct-info", f"the variable {b.var.name!r} is not what the "
+                            f"match_cast gives: {why}", b, "declare it as the cast does")
 
     def define(self, var: relax.Var) -> None:
         """A variable is defined once."""

@@ -13,7 +13,7 @@ from ...ir.structural import structural_equal
 from ...ir.te import max_value, min_value
 from ...ir.tir import AttrStmt, Buffer, BufferLoad, BufferStore, For, PrimFunc, Stmt
 from ...ir.transform import Pass, Recorder
-from ...ir.visitor import Mutator, collect, free_vars, substitute
+from ...ir.visitor import Mutator, collect, free_vars, fresh_copy, substitute
 from .lower_vectorized_loop import independent
 
 LANES = "lanes"
@@ -133,11 +133,10 @@ def _piece(loop: For, start: PrimExpr, count: PrimExpr, width: int) -> Stmt:
     outer, lane = Var(f"{v.name}_o", t), Var(f"{v.name}_l", t)
     single = as_int(count) == 1
     at = start if single else start + outer * literal(width, t)
-    if width == 1:
-        body = substitute(loop.body, {v: at})
-    else:
-        body = For(lane, literal(0, t), literal(width, t), tir.VECTORIZED,
-                   substitute(loop.body, {v: at + lane}))
+    # what the body binds is bound once a piece
+    body = fresh_copy(substitute(loop.body, {v: at if width == 1 else at + lane}))
+    if width > 1:
+        body = For(lane, literal(0, t), literal(width, t), tir.VECTORIZED, body)
     notes = FrozenDict({**loop.annotations, "unroll_count": COPIES if width > 1 else 1})
     return body if single else loop.replace(loop_var=outer, min=literal(0, t), extent=count,
                                             body=body, annotations=notes)
