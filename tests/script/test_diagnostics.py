@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import unitylab as ul
-from unitylab.ir import prim, tir
+from unitylab.ir import prim, relax, tir
 from unitylab.ir.errors import ParseError, RuntimeCallError, UnityLabError, WellFormedError
 from unitylab.ir.span import SourceText, Span
 from unitylab.script import relax as R
@@ -258,3 +258,18 @@ def test_a_mismatch_from_another_process_keeps_both_programs():
     with pytest.raises(UnityLabError) as found:
         ul.assert_structural_equal(a, b)
     assert str(pickle.loads(pickle.dumps(found.value))) == str(found.value)
+
+
+def test_the_verifier_shows_what_a_pass_made_of_the_users_line():
+    mod = ul.parse(GRAPH.format("y = R.exp(x)"))
+    q = R.Var("quux", R.Tensor((2, 3), "float32"))
+
+    def broken(n):
+        if isinstance(n, relax.Call):
+            return n.replace(args=(q,))
+        return n.map_children(broken)
+    with pytest.raises(WellFormedError, match="'quux' is used") as found:
+        ul.well_formed(broken(mod))
+    users, now = str(found.value).split("  in the program as it is now:\n")
+    assert under_caret(users) == "y = R.exp(x)"
+    assert under_caret(now) == "quux"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import html
+import re
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
@@ -53,10 +54,18 @@ class UnityLabError(Exception):
         if self._shown is not None:
             return self._shown
         shown = self.span.excerpt() if self.span else ""
-        if shown or self.node is None or UnityLabError._draw is None:
+        if self.node is None or UnityLabError._draw is None or shown and self._is_written(shown):
             return shown
-        shown = UnityLabError._draw(self.program or self.node, [(self.node,)], around=0)
-        return shown and f"  in the printed program:\n{shown}"
+        printed = UnityLabError._draw(self.program or self.node, [(self.node,)], around=0)
+        title = "  in the program as it is now:" if shown else "  in the printed program:"
+        return "\n".join(filter(None, (shown, printed and f"{title}\n{printed}")))
+
+    def _is_written(self, shown: str) -> bool:
+        """Whether the user's text has the node; a pass may have put it there later."""
+        if getattr(self.node, "span", None) is not None:
+            return True
+        name = re.escape(str(getattr(self.node, "name", "")))
+        return re.search(rf"\b{name}\b", shown) is not None
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the user's own lines that led here, then the error."""
