@@ -17,6 +17,7 @@ from ..ir.tir import PrimFunc
 from ..ir.visitor import collect
 from ..pipelines.lower import lower
 from . import object_cache
+from .interrupt import STOP, interruptible
 from .llvm import unit as codes
 from .llvm.functions import emit_unit, readable
 from .llvm.jit import MachineCode, compile_ir, fingerprint, is_x86, listing, load, vector_bytes
@@ -76,6 +77,9 @@ class Kernel:
             name = place.buffer.name if place.buffer else "a buffer"
             return RuntimeCallError(f"{self.name}: no memory for {name!r} ({record[2]} bytes "
                                     "or a negative size)", span=place.span)
+        if code == codes.STOPPED:  # and the handler of the signal did not raise
+            return RuntimeCallError(f"{self.name}: stopped by an interrupt{block}",
+                                    span=place.span)
         return RuntimeCallError(f"{self.name}: assertion failed{block}: {place.message}",
                                 span=place.span)
 
@@ -171,8 +175,11 @@ def _compile(mod: IRModule, name: str, target: Target, checked: bool, names: set
     if code is None:
         code = compile_ir(str(emitted().module), entry, target.cpu)
         object_cache.write(place, code.object_code)
+    run = _ENTRY(code.address)
+    if STOP.encode() in code.object_code:
+        run = interruptible(run)
     return Kernel(name, func, signature_of(func), written_buffers(func), code, target, emitted,
-                  _ENTRY(code.address))
+                  run)
 
 
 def _from_cache(place: str, entry: str) -> MachineCode | None:

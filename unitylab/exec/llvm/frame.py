@@ -13,6 +13,7 @@ from ...ir.errors import BuildError, Span
 from ...ir.prim import Var
 from ...ir.tir import Buffer
 from ..bounds import Bounds
+from ..interrupt import STOP
 from . import unit as codes
 from .types import I8, I32, I64, PTR, i64
 from .unit import Place, Unit
@@ -175,6 +176,17 @@ class Frame:
             b.store(word, b.gep(self.record, [i64(k)], source_etype=I64))
         self.code.add_incoming(ir.Constant(I32, code), write)
         b.branch(self.failed)
+
+    def stoppable(self, span: Span | None) -> None:
+        """Returns from here if the word `stop` is set; see `exec.interrupt`."""
+        module = self.unit.module
+        word = module.globals.get(STOP)
+        if word is None:
+            word = ir.GlobalVariable(module, I32, STOP)
+            word.type = PTR
+        value = self.builder.load_atomic(word, "monotonic", 4, typ=I32)
+        self.require(self.builder.icmp_signed("==", value, ir.Constant(I32, 0)), codes.STOPPED,
+                     self.here(span=span))
 
     def propagate(self, code: ir.Value) -> None:
         """Goes on where `code`, what a called function returned, is zero; else returns it."""

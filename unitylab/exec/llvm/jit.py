@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +10,7 @@ from functools import cache
 import llvmlite.binding as llvm
 
 from ...ir.errors import BuildError
+from ..interrupt import STOP, stop
 from .openmp import openmp_symbols
 
 
@@ -108,6 +110,8 @@ def load(object_code: bytes, entry: str) -> MachineCode:
     for name, address in openmp_symbols().items():
         if name.encode() in object_code:
             library.import_symbol(name, address)
+    if STOP.encode() in object_code:
+        library.import_symbol(STOP, ctypes.addressof(stop))
     try:
         tracker = library.link(_jit(), f"unit{next(_numbers)}")
     except RuntimeError as e:

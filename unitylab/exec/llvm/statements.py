@@ -168,6 +168,7 @@ class Statements(Dispatch):
         self.b.position_at_end(test)
         self.b.cbranch(self.expressions.condition(n.condition), body, end)
         self.b.position_at_end(body)
+        self.frame.stoppable(n.span)
         self.frame.loops.append((test, end, len(self.frame.live)))
         self._scoped(n.body)
         self.frame.loops.pop()

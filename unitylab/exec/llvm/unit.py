@@ -12,7 +12,7 @@ from ...ir.tir import Buffer
 from .types import I64
 
 # what a kernel returns, and what the record's first word says
-OK, OUT_OF_BOUNDS, DIVISION_BY_ZERO, NO_MEMORY, ASSERTION = 0, 1, 2, 3, 4
+OK, OUT_OF_BOUNDS, DIVISION_BY_ZERO, NO_MEMORY, ASSERTION, STOPPED = 0, 1, 2, 3, 4, 5
 RECORD_WORDS = 8  # code, place, index, dimension, extent; word 5 is a returned value
 
 
