@@ -100,3 +100,13 @@ def test_a_node_of_the_wrong_kind_is_named(rfc):
     with pytest.raises(ul.WellFormedError, match="mm: BufferStore.value holds a BufferStore, "
                                                  "PrimExpr expected"):
         ul.well_formed(rfc.with_functions({"mm": bad}))
+
+
+def test_a_dataflow_block_has_no_effects():
+    show = relax.Var("shown", ul.ir.struct_info.ObjectStructInfo())
+    call = ul.ir.op.get_op("print")(X, format="{}")
+    block = relax.DataflowBlock((bind(show, call), bind(Y, exp(X))))
+    with pytest.raises(ul.WellFormedError, match="binding shown: a dataflow block has no effects, "
+                                                 "print has one"):
+        ul.well_formed(function([X], block, result=Y))
+    assert rules(function([X], relax.BindingBlock(block.bindings), result=Y)) == []

@@ -136,7 +136,11 @@ class GraphChecker:
             self.leaf(e, "the value")
 
     def call(self, call: relax.Call) -> None:
-        """Callee and arguments; they are leaves."""
+        """Callee and arguments; they are leaves. A dataflow block has no effects."""
+        if self.in_dataflow and isinstance(call.op, Op) and not call.op.pure \
+                and ".alloc_" not in call.op.name:
+            self.report.say("dataflow", f"a dataflow block has no effects, {call.op.short} has one",
+                            call, "close the block before it")
         self.leaf(call.op, "the callee")
         for k, a in enumerate(call.args):
             self.leaf(a, f"argument {k}")
