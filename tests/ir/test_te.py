@@ -1,9 +1,17 @@
 """Tensor expressions become the tensor programs that one would write, and compute the same."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 import unitylab as ul
+from tests.ir.te_programs import PROGRAMS
 from unitylab.ir import te
+
+# what TVM 0.26 makes of the same programs (create_prim_func, shapes of int64), in our spelling
+EXPECTED = dict(part.split("\n", 1) for part in Path(__file__).with_name("te_expected.txt")
+                .read_text().split("=== ")[1:])
 
 MATMUL = '''
 @T.prim_func(private=True)
@@ -60,3 +68,28 @@ def test_argmax_reduces_two_values_together():
     ul.interpret(te.create_prim_func([a, at, top]))["main"](x, where, most)
     assert where.tolist() == x.argmax(1).tolist()
     np.testing.assert_array_equal(most, x.max(1))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_are_those_that_tvm_makes(name):
+    func = te.create_prim_func(PROGRAMS[name]())
+    ul.well_formed(func)
+    expected = ul.parse(EXPECTED[name])
+    ul.assert_structural_equal(func, expected)
+    ours, theirs = (f.script().split("\ndef ")[1].split("):", 1)[1] for f in (func, expected))
+    assert ours == theirs, "the names of blocks and variables differ"
+
+
+def test_a_condition_of_a_reduction_counts():
+    a, k = te.placeholder((8,), name="A"), te.reduce_axis((0, 8), name="k")
+    o = te.compute((1,), lambda i: te.sum(a[k], axis=k, where=k < 5), name="O")
+    x, out = np.arange(8, dtype="float32"), np.zeros(1, "float32")
+    ul.interpret(te.create_prim_func([a, o]))["main"](x, out)
+    assert out[0] == 10
+
+
+def test_an_axis_stands_in_arithmetic_for_its_variable():
+    k = te.reduce_axis((0, 4), name="k")
+    for made, plain in ((k + 1, k.var + 1), (2 * k, 2 * k.var), (-k, -k.var), (k // 2, k.var // 2),
+                        (7 - k % 3, 7 - k.var % 3), (k >= 1, k.var >= 1), (k + k, k.var + k.var)):
+        ul.assert_structural_equal(made, plain)

@@ -16,10 +16,10 @@ from .errors import Span
 from .node import EMPTY, FrozenDict, Node, child, definition, node, note, plain, span_field
 
 
-class PrimExpr(Node):
-    """A scalar (or short vector) value; `dtype` gives its type."""
+class Operators:
+    """Python's operators, which build expressions."""
 
-    dtype: DataType
+    __slots__ = ()
 
     def __add__(self, other): return add(self, other)
     def __radd__(self, other): return add(other, self)
@@ -39,15 +39,30 @@ class PrimExpr(Node):
     def __gt__(self, other): return compare(GT, self, other)
     def __ge__(self, other): return compare(GE, self, other)
 
-    def __bool__(self):
-        raise TypeError("a symbolic expression has no truth value; use equal(), logical_and() "
-                        "or compare objects with `is`")
-
     def __and__(self, other): return bitwise("bitwise_and", self, other)
     def __or__(self, other): return bitwise("bitwise_or", self, other)
     def __xor__(self, other): return bitwise("bitwise_xor", self, other)
     def __lshift__(self, other): return bitwise("shift_left", self, other)
     def __rshift__(self, other): return bitwise("shift_right", self, other)
+
+
+class Axis(Operators):
+    """What stands for its variable `var` in an expression: `k + 1` with a reduction axis `k`."""
+
+    __slots__ = ()
+
+    def __neg__(self): return -self.var
+
+
+class PrimExpr(Operators, Node):
+    """A scalar (or short vector) value; `dtype` gives its type."""
+
+    dtype: DataType
+
+    def __bool__(self):
+        raise TypeError("a symbolic expression has no truth value; use equal(), logical_and() "
+                        "or compare objects with `is`")
+
     def __invert__(self): return Call(self.dtype, "bitwise_not", (self,))
 
     def astype(self, to: str) -> PrimExpr:
@@ -292,6 +307,8 @@ def literal(value, to: str | None = None) -> PrimExpr:
     """A Python number as a literal: bool, int (int32 unless said otherwise) or float (float32)."""
     if isinstance(value, PrimExpr):
         return value if to is None else cast(value, to)
+    if isinstance(value, Axis):
+        return literal(value.var, to)
     if isinstance(value, str):
         return StringImm(value)
     if hasattr(value, "item"):
@@ -326,8 +343,10 @@ def _rank(t: DataType) -> tuple[int, int]:
 
 def unify(a, b) -> tuple[PrimExpr, PrimExpr]:
     """Both operands in one dtype: a Python number takes the other's, otherwise the wider wins."""
-    if not isinstance(a, PrimExpr) and not isinstance(b, PrimExpr):
-        a = literal(a)
+    if not isinstance(a, PrimExpr) or not isinstance(b, PrimExpr):
+        a, b = (x.var if isinstance(x, Axis) else x for x in (a, b))
+        if not isinstance(a, PrimExpr) and not isinstance(b, PrimExpr):
+            a = literal(a)
     if not isinstance(b, PrimExpr):
         return a, _like(b, a.dtype)
     if not isinstance(a, PrimExpr):

@@ -17,7 +17,7 @@ import ml_dtypes
 import numpy as np
 
 from . import prim
-from .dtypes import INT64, DataType
+from .dtypes import INT32, INT64, DataType
 from .dtypes import dtype as as_dtype
 from .errors import StructInfoError
 from .node import EMPTY, FrozenDict, Node, child, definition, node, note, plain
@@ -207,6 +207,9 @@ def any(*conditions) -> PrimExpr:
     return result
 
 
+LAYOUT_FREE = "layout_free_placeholders"
+
+
 # --- to tensor programs ---------------------------------------------------------------------
 
 def _key(t: Tensor):
@@ -245,10 +248,17 @@ def create_prim_func(args: Sequence[Tensor | Var], name: str | None = None) -> P
     names: set[str] = set()
     nests = [_nest(op, [buffers[_key(t)] for t in _outputs(op)], to_buffers, names) for op in ops]
     params = tuple(buffers[_key(a)] if isinstance(a, Tensor) else a for a in args)
-    attrs = {"tir.noalias": True}
+    attrs = {"tir.noalias": True, **_free_layouts(ops, args)}
     if name:
         attrs = {"global_symbol": name, **attrs}
     return PrimFunc(params, root_block(seq(*nests), tuple(inner)), attrs=FrozenDict(attrs))
+
+
+def _free_layouts(ops: Sequence[Compute], args: Sequence) -> dict:
+    """The places of the arguments that a computation lets be stored in any layout."""
+    free = [t for op in ops for t in op.attrs.get(LAYOUT_FREE, ())]
+    at = [i for i, a in enumerate(args) if builtins.any(a is t for t in free)]
+    return {"layout_free_buffers": tuple(at)} if at else {}
 
 
 def _buffer(t: Tensor, taken: set[str] | None = None) -> Buffer:
@@ -295,9 +305,20 @@ def _outputs(op: Compute) -> list[Tensor]:
 
 
 def _nest(op: Compute, outs: list[Buffer], to_buffers: _ToBuffers, names: set[str]) -> Stmt:
-    """The loops and the block of one computation."""
+    """The loops of one computation, around one block for what is reduced together, else around
+    one block an output."""
     reduction = op.body[0] if isinstance(op.body[0], Reduce) else None
     axes = op.axis + (reduction.axis if reduction is not None else ())
+    parts = [(op, outs)]
+    if len(outs) > 1 and reduction is None:
+        parts = [(op.replace(name=f"{op.name}_v{i}", body=(e,)), [o])
+                 for i, (e, o) in enumerate(zip(op.body, outs))]
+    return _loops(axes, [_block(part, to, axes, to_buffers, names) for part, to in parts])
+
+
+def _block(op: Compute, outs: list[Buffer], axes: Sequence[IterVar], to_buffers: _ToBuffers,
+           names: set[str]) -> Block:
+    """The block that computes one element of the outputs."""
     inner = tuple(IterVar(Var(f"v_{a.var.name}", a.var.dtype),
                           Range(literal(0, a.dom.extent.dtype), a.dom.extent)
                           if a.kind == SPATIAL else a.dom, a.kind) for a in axes)
@@ -310,16 +331,26 @@ def _nest(op: Compute, outs: list[Buffer], to_buffers: _ToBuffers, names: set[st
                                   hint="give the reduction a te.compute of its own")
         return to_buffers.visit(point.visit(e))
 
-    if reduction is not None:
-        body, init = _reduction(op, outs, at, body_of)
-    else:
-        body = seq(*[BufferStore(o, body_of(e), at) for o, e in zip(outs, op.body)])
-        init = None
-    reads = _point_regions(body, skip=set(outs) if reduction is not None else set())
+    reduces = isinstance(op.body[0], Reduce)
+    body, init = _reduction(op, outs, at, body_of) if reduces else \
+        (BufferStore(outs[0], body_of(op.body[0]), at), None)
+    reads = _point_regions(body, skip=set(outs) if reduces else set())
     writes = tuple(BufferRegion(o, tuple(Range(i, literal(1, i.dtype)) for i in at)) for o in outs)
-    block = Block(inner, reads, writes, _unique(op.name, names), body, init, annotations=op.attrs)
+    attrs = FrozenDict({k: v for k, v in op.attrs.items() if k != LAYOUT_FREE})
+    name = _unique(op.name.replace(".", "_"), names)
+    return Block(inner or (_unit_axis(),), reads, writes, name, body, init, annotations=attrs)
+
+
+def _unit_axis() -> IterVar:
+    """The axis of a block that computes a single element."""
+    return IterVar(Var("vi", INT32), Range(literal(0, INT32), literal(1, INT32)), SPATIAL)
+
+
+def _loops(axes: Sequence[IterVar], blocks: Sequence[Block]) -> Stmt:
+    """The blocks in a loop for each axis."""
     loops = tuple(Var(a.var.name, a.var.dtype) for a in axes)
-    stmt: Stmt = BlockRealize(loops, literal(True), block)
+    values = loops or (literal(0, INT32),)
+    stmt: Stmt = seq(*[BlockRealize(values, literal(True), block) for block in blocks])
     for loop, axis in zip(reversed(loops), reversed(axes)):
         stmt = For(loop, axis.dom.min, axis.dom.extent, "serial", stmt)
     return stmt
@@ -354,14 +385,12 @@ def _reduction(op: Compute, outs: list[Buffer], at, body_of) -> tuple[Stmt, Stmt
 
 
 def _point_regions(body: Stmt, skip: set[Buffer]) -> tuple[BufferRegion, ...]:
-    """The elements read, each once; an index that is itself loaded covers its whole dimension."""
+    """The elements read, each once."""
     regions: list[BufferRegion] = []
     for load in collect(body, BufferLoad):
         if load.buffer in skip:
             continue
-        region = tuple(Range(literal(0, s.dtype), s) if collect(i, BufferLoad)
-                       else Range(i, literal(1, i.dtype))
-                       for i, s in zip(load.indices, load.buffer.shape))
+        region = tuple(Range(i, literal(1, i.dtype)) for i in load.indices)
         new = BufferRegion(load.buffer, region)
         if not builtins.any(r.buffer is new.buffer and structural_equal(r, new) for r in regions):
             regions.append(new)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .dtypes import HANDLE, VOID, DataType, dtype
 from .errors import Span
 from .node import EMPTY, FrozenDict, Node, child, definition, node, note, plain, span_field
-from .prim import IntImm, PointerType, PrimExpr, Var, literal, vector_type
+from .prim import Axis, IntImm, PointerType, PrimExpr, Var, literal, vector_type
 
 SERIAL, PARALLEL, VECTORIZED, UNROLLED = "serial", "parallel", "vectorized", "unrolled"
 THREAD_BINDING = "thread_binding"
@@ -112,7 +112,7 @@ class BufferLoad(PrimExpr):
 
 
 @node
-class IterVar(Node):
+class IterVar(Axis, Node):
     """A variable with a domain and a role: `spatial`, `reduce`, `opaque`, ..."""
 
     var: Var = definition()
