@@ -4,6 +4,7 @@ wherever rounding could change a decision (a comparison, a cast to int)."""
 
 from hypothesis import strategies as st
 
+from unitylab.arith.regions import derive_regions
 from unitylab.ir import prim
 from unitylab.ir.dtypes import dtype
 from unitylab.ir.node import EMPTY, FrozenDict
@@ -193,6 +194,8 @@ class Programs:
         body, init = self.statement(out, readable, [a.var for a in axes], extents, reduce)
         predicate = literal(True)
         block = Block(tuple(axes), (), (), self.name("b"), body, init)
+        reads, writes = derive_regions(block)
+        block = block.replace(reads=reads, writes=writes)
         return BlockRealize(tuple(loops), predicate, block)
 
     def in_loops(self, out, readable, loops, extents, reduce):
