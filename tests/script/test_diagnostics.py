@@ -273,3 +273,19 @@ def test_the_verifier_shows_what_a_pass_made_of_the_users_line():
     users, now = str(found.value).split("  in the program as it is now:\n")
     assert under_caret(users) == "y = R.exp(x)"
     assert under_caret(now) == "quux"
+
+
+@pytest.mark.parametrize("text, piece, said", [
+    ("@T.primfunc\ndef f(): pass", "T.primfunc", "did you mean T.prim_func?"),
+    ("@T.prim_func(privat=True)\ndef f(): pass", "privat=True", "did you mean private?"),
+    ("@T.prim_func\ndef f(*A): pass", "A", "parameters are given by position"),
+    ("@T.prim_func\ndef f():\n    for i in T.serial(3, anotations={}):\n        T.evaluate(i)",
+     "anotations={}", "did you mean annotations?"),
+    ("@T.prim_func\ndef f():\n    T.func_attr()", "T.func_attr()", "too few arguments"),
+    ('@T.prim_func\ndef f(A: T.Buffer((4,), "flaot32")): pass',
+     'def f(A: T.Buffer((4,), "flaot32")): pass', "'flaot32'; did you mean float32"),
+])
+def test_heads_of_functions_and_statements(text, piece, said):
+    shown = complaint(text)
+    assert under_caret(shown) == piece
+    assert said in shown

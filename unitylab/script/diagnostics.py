@@ -55,19 +55,26 @@ class Source:
     def located(self, n: ast.AST, e: Exception) -> UnityLabError:
         """An error that happened while `n` was read, with its place."""
         if not isinstance(e, UnityLabError):
-            return self.error(n, f"{type(e).__name__}: {e}")
+            return self.error(n, _plain(e))
         if e.span is None:
             e.span = self.span(n)
         return e
 
 
+def _plain(e: Exception) -> str:
+    """What a mistake in the text made one of our functions say, without the words of Python."""
+    if isinstance(e, IndexError):
+        return "too few arguments or items"
+    if isinstance(e, (TypeError, AttributeError)):
+        return f"a value of another kind is expected here ({e})"
+    return str(e) if isinstance(e, ValueError) and str(e) else f"{type(e).__name__}: {e}"
+
+
 def call_checked(source: Source, n: ast.Call, name: str, call, args, kwargs):
     """`call(*args, **kwargs)` of a function of the language. Arguments that do not fit are an error
     that says what it takes; so is a word it would ignore that is spelt nearly like one it knows."""
-    for word in kwargs:
-        takes = _arguments(call)
-        if takes and word not in takes and difflib.get_close_matches(word, takes, 1, 0.8):
-            raise _unknown_argument(source, n, name, word, takes)
+    if kwargs:
+        check_words(source, n, name, _arguments(call))
     try:
         return call(*args, **kwargs)
     except TypeError as e:
@@ -79,6 +86,14 @@ def call_checked(source: Source, n: ast.Call, name: str, call, args, kwargs):
             raise _unknown_argument(source, n, name, unknown.group(1), takes) from None
         text = re.sub(r"^[\w.<>]+\(\)", name, str(e))
         raise source.error(n, text, f"{name}({', '.join(takes)})") from None
+
+
+def check_words(source: Source, n: ast.Call, name: str, takes: Sequence[str]) -> None:
+    """Refuses a keyword that is spelt nearly like one of those that are known; others may be those
+    of another version of the language."""
+    for k in n.keywords:
+        if k.arg and k.arg not in takes and difflib.get_close_matches(k.arg, takes, 1, 0.8):
+            raise _unknown_argument(source, n, name, k.arg, takes)
 
 
 def _unknown_argument(source: Source, n: ast.Call, name: str, word: str, takes) -> ParseError:

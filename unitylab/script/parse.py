@@ -7,16 +7,18 @@ import textwrap
 from collections.abc import Mapping
 
 from ..ir import relax
-from ..ir.errors import ParseError
+from ..ir.errors import ParseError, did_you_mean
 from ..ir.module import IRModule
 from ..ir.node import EMPTY, FrozenDict
 from ..ir.tir import BaseFunc
-from .diagnostics import Source
+from .diagnostics import Source, check_words
 from .evaluate import Evaluator, ModuleRef, parse_error_of_syntax
 from .parse_relax import RelaxParser
 from .parse_tir import TirParser, attr_value
 
 LONGEST = 4_000_000  # characters of script text that are read
+_OPTIONS = ("private", "pure", "s_tir", "check_well_formed")
+_DECORATORS = ("T.prim_func", "R.function", "I.ir_module", "T.macro")
 _MODERN = ("sblock", "s_tir", "tirx", "out_ty")
 
 
@@ -81,13 +83,17 @@ class Reader:
             call = d if isinstance(d, ast.Call) else None
             f = call.func if call else d
             name = ast.unparse(f)
+            if call:
+                check_words(self.source, call, name, _OPTIONS)
             options = {k.arg: evaluator.eval(k.value) for k in call.keywords
                        if k.arg is not None} if call else {}
             if name.rpartition(".")[2] in ("prim_func", "function", "ir_module", "macro",
                                            "pyfunc"):
                 return name.rpartition(".")[2], options
-        raise self.source.error(n, f"{n.name!r} has no decorator that says what it is",
-                                "@T.prim_func, @R.function or @I.ir_module")
+        given = next(iter(n.decorator_list), n)
+        raise self.source.error(given, f"{n.name!r} has no decorator that says what it is",
+                                did_you_mean("" if given is n else ast.unparse(given), _DECORATORS,
+                                             "@T.prim_func, @R.function or @I.ir_module"))
 
     def single(self, n: ast.FunctionDef) -> BaseFunc:
         kind, options = self.decorator(n)
@@ -95,6 +101,7 @@ class Reader:
 
     def function(self, n: ast.FunctionDef, kind: str, options: dict, ref: ModuleRef,
                  mod: IRModule) -> BaseFunc:
+        self.plain_parameters(n)
         private = bool(options.get("private", False))
         if kind == "prim_func":
             parser = self.parser(TirParser, module=ref)
@@ -107,6 +114,12 @@ class Reader:
             pure = bool(options.get("pure", True))
             return parser.located(lambda d: parser.parse(d, private, pure), n)
         raise self.source.error(n, f"@{kind} is not part of the language here")
+
+    def plain_parameters(self, n: ast.FunctionDef) -> None:
+        a = n.args
+        odd = next(filter(None, (a.vararg, a.kwarg, *a.kwonlyargs, *a.defaults)), None)
+        if odd is not None:
+            raise self.source.error(odd, "parameters are given by position and have no defaults")
 
     def names(self, parser: Evaluator, ref: ModuleRef) -> None:
         parser.define("cls", ref)

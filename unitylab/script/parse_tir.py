@@ -12,10 +12,11 @@ from ..ir.errors import ParseError, did_you_mean
 from ..ir.node import EMPTY, FrozenDict, Node
 from ..ir.op import freeze
 from . import tir as T
-from .diagnostics import call_checked
+from .diagnostics import call_checked, check_words
 from .dialect import SCALAR_CELL
 from .evaluate import Builder, Evaluator, ModuleRef, Region, extent_between
 
+_LOOP_WORDS = ("start", "stop", "extent", "step", "thread", "annotations")
 _LOOP_KINDS = {"T.serial": tir.SERIAL, "T.parallel": tir.PARALLEL, "T.vectorized": tir.VECTORIZED,
                "T.unroll": tir.UNROLLED, "T.thread_binding": tir.THREAD_BINDING,
                "range": tir.SERIAL}
@@ -477,6 +478,7 @@ class TirParser(Evaluator):
         if not isinstance(n.target, ast.Name):
             raise self.source.error(n.target, "one loop variable expected")
         bounds = [self.bound(a) for a in n.iter.args]
+        check_words(self.source, n.iter, name, _LOOP_WORDS)
         options = {k.arg: self.eval(k.value) for k in n.iter.keywords}
         bounds += [options.pop(k) for k in ("start", "stop", "extent") if k in options]
         if not 1 <= len(bounds) <= 3:
