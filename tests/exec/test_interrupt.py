@@ -135,6 +135,38 @@ def test_other_signals_do_not_end_it(count, handler):
         signal.signal(signal.SIGUSR1, before)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", ["range", "T.parallel"])
+def test_long_nests_of_loops(handler, threads, kind):
+    text = f"""
+@T.prim_func
+def f(A: T.Buffer((4096,), "float32"), C: T.Buffer((4096,), "float32")):
+    for i in {kind}(4096):
+        C[i] = T.float32(0)
+        for j in range(1000000):
+            for k in range(4096):
+                C[i] = T.sin(C[i] + A[k])
+"""
+    f = build(parse(text), f"native -threads={threads}")["f"]
+    a, c = np.ones(4096, "f4"), np.zeros(4096, "f4")
+    soon(0.3)
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        f(a, c)
+    assert time.perf_counter() - start < 20
+
+
+def test_short_loops_do_not_look():
+    ex = build(parse("""
+@T.prim_func
+def f(A: T.Buffer((512, 512), "float32"), B: T.Buffer((512, 512), "float32"),
+      C: T.Buffer((512, 512), "float32")):
+    for i, j, k in T.grid(512, 512, 512):
+        C[i, j] = C[i, j] + A[i, k] * B[k, j]
+"""), "native -threads=1")
+    assert "unitylab.stop" not in ex.source("llvm-input")
+
+
 def test_other_threads_run_it_too(count):
     b = np.array([0, 1000], "int64")
     thread = threading.Thread(target=count, args=(b,))

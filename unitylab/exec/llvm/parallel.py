@@ -12,6 +12,7 @@ from ...ir.tir import Buffer
 from ...ir.visitor import walk
 from .expressions import Expressions
 from .frame import Frame, Memory
+from .patience import looks_up
 from .races import collides
 from .statements import Statements, jumps
 from .types import I32, I64, PTR, VOID, i64, known
@@ -77,7 +78,8 @@ class Outliner:
         captured.define(frame, values)
         expressions = Expressions(frame, lambda c: self.call_function(frame, expressions, c))
         statements = Statements(frame, expressions, Outliner(frame, self.call_function))
-        statements.count(loop.loop_var, loop.min, loop.extent, first, count, i64(1), loop.body)
+        statements.count(loop.loop_var, loop.min, loop.extent, first, count, i64(1), loop.body,
+                         looks_up(loop))
         frame.finish()
         return function
 

@@ -15,6 +15,7 @@ from .arithmetic import FUSE, REASSOCIATE
 from .expressions import Expressions
 from .folding import fold
 from .frame import Frame, Memory
+from .patience import looks_up
 from .types import I64, i64, known, memory_type
 
 STREAM = "nontemporal"         # annotation of a loop: its vectors are stored past the caches
@@ -93,7 +94,7 @@ class Statements(Dispatch):
         step = self.expressions.index(n.step) if n.step is not None else i64(1)
         streams = STREAM in n.annotations and not self.access.streaming
         self.access.streaming |= streams
-        jump = self.count(n.loop_var, n.min, n.extent, low, extent, step, n.body)
+        jump = self.count(n.loop_var, n.min, n.extent, low, extent, step, n.body, looks_up(n))
         if streams:
             self.access.streaming, self.frame.streams = False, True
         copies = as_int(n.annotations.get(UNROLL_COUNT))
@@ -120,7 +121,8 @@ class Statements(Dispatch):
         return True
 
     def count(self, var: prim.Var, first: PrimExpr, extent: PrimExpr, low: ir.Value,
-              length: ir.Value, step: ir.Value, body: tir.Stmt) -> ir.Instruction:
+              length: ir.Value, step: ir.Value, body: tir.Stmt,
+              stoppable: bool = False) -> ir.Instruction:
         """A loop over `var` from `low`, as long as it is less than `low + length`; returns the
         jump back to its begin."""
         function, name = self.frame.function, var.name
@@ -138,6 +140,8 @@ class Statements(Dispatch):
         self.frame.set_wide(var, phi)
         with self.frame.bounds.loop(var, first, extent):
             self.frame.loops.append((next_, end, len(self.frame.live)))
+            if stoppable:
+                self.frame.stoppable(body.span)
             self._scoped(body)
             self.frame.loops.pop()
         if not self.b.block.is_terminated:
