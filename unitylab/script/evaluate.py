@@ -64,6 +64,7 @@ class ModuleRef:
     def __init__(self, functions):
         self.functions = functions
         self.externs: dict[str, relax.ExternFunc] = {}  # library functions that it names
+        self.made: dict[str, tir.PrimFunc] = {}  # tensor programs that R.emit_te added
 
 
 class Builder:

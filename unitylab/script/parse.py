@@ -146,7 +146,8 @@ class Reader:
         for d in _callees_first(defs, kinds):
             kind, options = kinds[d.name]
             mod = mod.with_functions({d.name: self.function(d, kind, options, ref, mod)})
-        return IRModule(FrozenDict({d.name: mod.functions[d.name] for d in defs}), attrs, infos,
+        functions = {d.name: mod.functions[d.name] for d in defs} | ref.made
+        return IRModule(FrozenDict(functions), attrs, infos,
                         span=self.source.span(n))
 
     def stub(self, d: ast.FunctionDef, ref: ModuleRef) -> relax.Function:

@@ -17,6 +17,7 @@ from ..ir.struct_info import PrimStructInfo, StructInfo
 from ..ir.visitor import collect
 from . import relax as R
 from . import tir as T
+from .emit_te import emit_te
 from .evaluate import Evaluator, ModuleRef
 from .parse_tir import TirParser, attr_value
 
@@ -270,6 +271,11 @@ class RelaxParser(TirParser):
         self.define(n.name, var)
         func = self.parse(n, nested=True)
         self.builder._open.append(relax.VarBinding(var, func, span=self.source.span(n)))
+
+    def eval_Call(self, n: ast.Call):
+        if self.directive(n) == "R.emit_te":
+            return self.spanned(emit_te(self, n), n)
+        return super().eval_Call(n)
 
     def call_function(self, n: ast.Call, callee, args, kwargs):
         if isinstance(callee, (GlobalVar, relax.Var, relax.ExternFunc, relax.Function)):

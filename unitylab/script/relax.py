@@ -287,7 +287,7 @@ call_tir = _destination("call_tir")
 call_tir_inplace = _destination("call_tir_inplace")
 call_dps_packed = _destination("call_dps_packed")
 call_tir_with_grad = _destination("call_tir_with_grad")
-DIRECTIVES = ("dataflow", "output", "func_attr", "is_impure", "macro")
+DIRECTIVES = ("emit_te", "dataflow", "output", "func_attr", "is_impure", "macro")
 for _name in DIRECTIVES:
     globals()[_name] = _marker(_name)
 del _name
@@ -295,7 +295,7 @@ del _name
 _OWN = {n: v for n, v in globals().items() if not n.startswith("_") and n in (
     "Tensor Shape Prim Tuple Callable Object Any const shape prim_value str dtype tuple ExternFunc "
     "match_cast call_packed call_pure_packed call_tir call_tir_inplace call_dps_packed "
-    "call_tir_with_grad dataflow output func_attr").split()}
+    "call_tir_with_grad emit_te dataflow output func_attr").split()}
 
 
 def resolve(name):
