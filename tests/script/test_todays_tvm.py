@@ -148,3 +148,24 @@ class Module:
         text = mod.script(dialect=dialect)
         assert "\n        cls.twice(x, y)\n" in text
         ul.assert_structural_equal(ul.parse(text), mod)
+
+
+def test_an_address_that_has_another_name_keeps_it():
+    func = both_ways("""
+@T.prim_func(s_tir=True)
+def f(p: T.handle("float32", "global")):
+    q: T.let[T.handle("float32", "global")] = p
+    A = T.decl_buffer((1,), data=q)
+    A[0] = T.float32(42)
+""")
+    assert len(collect(func, tir.Bind)) == 1
+
+
+def test_a_value_of_a_program_that_is_not_for_schedules_comes_back_from_unity_era_text():
+    both_ways("""
+# from tvm.script import tirx as T
+@T.prim_func(private=True)
+def f(x: T.int32):
+    y: T.let[T.int32] = x + 1
+    T.evaluate(y)
+""")

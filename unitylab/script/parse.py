@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from collections.abc import Mapping
 
@@ -19,7 +20,8 @@ from .parse_tir import TirParser, attr_value
 LONGEST = 4_000_000  # characters of script text that are read
 _OPTIONS = ("private", "pure", "s_tir", "check_well_formed")
 _DECORATORS = ("T.prim_func", "R.function", "I.ir_module", "T.macro")
-_MODERN = ("sblock", "s_tir", "tirx", "out_ty")
+_MODERN = re.compile(r"\bT\.sblock|\bs_tir\s*=|\btirx\b|\bout_ty\s*=")  # today's Apache TVM
+_TIRX = re.compile(r"\btirx\b|\bs_tir\s*=")  # its tensor programs, which say if they are s_tir
 
 
 def parse(text: str, source: str = "<text>", *, constants: Mapping[str, object] | None = None,
@@ -48,7 +50,7 @@ def parse_source(source: Source, outer: Mapping[str, object],
         if tree.body:
             raise source.error(found[1] if found else tree.body[-1], why, hint)
         raise ParseError(f"{source.name}: {why}", hint=hint)
-    modern = any(word in source.text for word in _MODERN)
+    modern = _MODERN.search(source.text) is not None
     reader = Reader(source, outer, constants, modern)
     return reader.module(found[0]) if isinstance(found[0], ast.ClassDef) else \
         reader.single(found[0])
@@ -69,7 +71,7 @@ class Reader:
 
     def __init__(self, source: Source, outer, constants, modern: bool):
         self.source, self.outer, self.constants, self.modern = source, outer, constants, modern
-        self.tirx = "tirx" in source.text or "s_tir" in source.text
+        self.tirx = _TIRX.search(source.text) is not None
 
     def parser(self, kind: type, **kw):
         return kind(self.source, self.outer, self.constants, self.modern, **kw)

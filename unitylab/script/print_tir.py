@@ -249,9 +249,11 @@ class TirPrinter(PrimPrinter):
 
     def own_address(self, s: tir.Stmt) -> bool:
         """Whether an address may be left unnamed: the dtype of its call says nothing of it."""
-        return isinstance(s, tir.Bind) and s.var.pointer is not None and not (
-            isinstance(s.value, prim.Call) and (spelling := SPELLINGS.get(s.value.op)) is not None
-            and spelling.result in (FIRST, LAST))
+        if not isinstance(s, tir.Bind) or s.var.pointer is None \
+                or not isinstance(s.value, prim.Call):
+            return False
+        spelling = SPELLINGS.get(s.value.op) if isinstance(s.value.op, str) else None
+        return spelling is None or spelling.result not in (FIRST, LAST)
 
     def declared_at(self, address: tir.Bind, n: tir.DeclBuffer) -> None:
         """A buffer at an address that it names itself: `B = T.decl_buffer(..., data=call)`."""
