@@ -4,7 +4,7 @@ tuples, casts of shapes, branches, constants, symbolic sizes, and functions that
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.random_programs import DTYPES, Draw, Programs
+from tests.random_programs import Draw, Programs
 from unitylab.ir import prim, te
 from unitylab.ir.binding_builder import Bindings
 from unitylab.ir.block_builder import BlockBuilder

@@ -9,9 +9,26 @@ from unitylab.ir import prim
 from unitylab.ir.dtypes import dtype
 from unitylab.ir.node import EMPTY, FrozenDict
 from unitylab.ir.prim import Var, literal
-from unitylab.ir.tir import (REDUCE, SPATIAL, AllocBuffer, Bind, Block, BlockRealize, Buffer,
-                             BufferLoad, BufferStore, For, IfThenElse, IterVar, PrimFunc, Range,
-                             While, decl_buffer, root_block, seq)
+from unitylab.ir.tir import (
+    REDUCE,
+    SPATIAL,
+    AllocBuffer,
+    Bind,
+    Block,
+    BlockRealize,
+    Buffer,
+    BufferLoad,
+    BufferStore,
+    For,
+    IfThenElse,
+    IterVar,
+    PrimFunc,
+    Range,
+    While,
+    decl_buffer,
+    root_block,
+    seq,
+)
 
 DTYPES = ("float32", "float64", "int32", "int64", "int8", "uint8", "bool")
 COMPARE = (prim.LT, prim.LE, prim.GT, prim.GE)
@@ -66,7 +83,7 @@ class Expressions:
         if depth == 0:
             return self.leaf(t, leaves)
         kind = self.d.one(["leaf", "add", "sub", "mul", "min", "max", "select", "cast", "call"])
-        sides = lambda: (self.of(str(t), depth - 1, exact), self.of(str(t), depth - 1, exact))  # noqa: E731
+        sides = lambda: (self.of(str(t), depth - 1, exact), self.of(str(t), depth - 1, exact))
         if kind in OPERATIONS:
             return OPERATIONS[kind](*sides())
         if kind == "select":

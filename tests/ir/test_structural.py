@@ -8,6 +8,7 @@ import unitylab as ul
 from unitylab.ir import prim
 from unitylab.ir.errors import StructuralMismatch
 from unitylab.ir.structural import differences
+from unitylab.ir.visitor import substitute
 
 PROGRAM = '''
 @I.ir_module
@@ -200,3 +201,24 @@ def test_deep_expressions_are_compared_and_hashed():
 def test_a_mismatch_with_what_is_no_program():
     with pytest.raises(StructuralMismatch, match="(?s)  left:  def main.*right: 3.*right\n  a int"):
         ul.assert_structural_equal(ul.parse(PROGRAM)["main"], 3)
+
+
+def test_a_variable_that_two_functions_bind_is_bound_anew_in_each():
+    def function(n):
+        return ul.parse(f"""
+@T.prim_func(private=True)
+def f(a: T.handle):
+    n = T.int64()
+    A = T.match_buffer(a, (n,), "float32")
+    for i in range(n):
+        A[i] = T.float32({n})
+""")
+
+    one, two = function(1), function(2)
+    size, own = one.buffers[0].shape[0], two.buffers[0].shape[0]
+    shared = ul.IRModule().with_functions({"f": one, "g": substitute(two, {own: size})})
+    apart = ul.IRModule().with_functions({"f": one, "g": two})
+    for names in (True, False):
+        assert ul.structural_equal(shared, apart, names=names)
+        assert ul.structural_hash(shared, names=names) == ul.structural_hash(apart, names=names)
+    assert not ul.structural_equal(shared, apart.with_functions({"g": one}))

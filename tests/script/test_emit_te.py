@@ -6,7 +6,7 @@ import pytest
 import unitylab as ul
 from unitylab.ir import te
 from unitylab.ir.errors import ParseError
-from unitylab.script import ir as I  # noqa: E741
+from unitylab.script import ir as I
 from unitylab.script import relax as R
 from unitylab.script import tir as T
 

@@ -12,9 +12,29 @@ from .module import IRModule, fresh_name
 from .op import Op
 from .prim import GlobalVar
 from .prim import Var as SizeVar
-from .relax import (Binding, BindingBlock, Call, Constant, DataflowBlock, DataflowVar, DataTypeImm,
-                    Expr, ExternFunc, Function, If, MatchCast, PrimValue, SeqExpr, ShapeExpr,
-                    StringImm, Tuple, TupleGetItem, VarBinding, as_expr, info_of)
+from .relax import (
+    Binding,
+    BindingBlock,
+    Call,
+    Constant,
+    DataflowBlock,
+    DataflowVar,
+    DataTypeImm,
+    Expr,
+    ExternFunc,
+    Function,
+    If,
+    MatchCast,
+    PrimValue,
+    SeqExpr,
+    ShapeExpr,
+    StringImm,
+    Tuple,
+    TupleGetItem,
+    VarBinding,
+    as_expr,
+    info_of,
+)
 from .relax import Var as RelaxVar
 from .struct_info import StructInfo
 from .visitor import collect

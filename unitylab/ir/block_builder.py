@@ -23,15 +23,13 @@ from .errors import Span, WellFormedError, did_you_mean
 from .module import IRModule
 from .node import FrozenDict
 from .prim import GlobalVar
-from .relax import (Binding, Call, DataflowVar, Expr, Function, Tuple, TupleGetItem, as_expr,
-                    info_of)
+from .relax import Binding, Call, DataflowVar, Expr, Function, Tuple, TupleGetItem, as_expr, info_of
 from .relax import Var as RelaxVar
 from .struct_info import StructInfo
 from .structural import structural_equal
 from .structural_hash import structural_hash
 from .te_program import lower_te
 from .tir import BaseFunc
-
 
 PACKAGE = str(Path(__file__).parents[1])
 MODELS = str(Path(PACKAGE, "models"))

@@ -17,7 +17,7 @@ from .tir import PrimFunc
 from .visitor import fresh_copy, undefined_vars
 
 
-class lower_te:  # noqa: N801 - a function that keeps its parts
+class lower_te:
     """Runs a `te` function on graph values and holds the resulting tensor program.
 
     Tensors among the arguments become placeholders (also inside of lists and tuples), symbolic
