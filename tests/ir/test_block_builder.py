@@ -1,4 +1,4 @@
-"""`BlockBuilder` makes the programs that one would write, and refuses misuse with one clear error."""
+"""`BlockBuilder` makes the programs that one would write; misuse is one clear error."""
 
 import numpy as np
 import pytest

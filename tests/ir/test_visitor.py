@@ -95,7 +95,8 @@ def test_a_fresh_copy_is_equal_and_shares_no_variable():
     func = program()
     copy = fresh_copy(func)
     ul.assert_structural_equal(copy, func)
-    assert not set(collect(copy, (prim.Var, tir.Buffer))) & set(collect(func, (prim.Var, tir.Buffer)))
+    bound = (prim.Var, tir.Buffer)
+    assert not set(collect(copy, bound)) & set(collect(func, bound))
 
 
 def test_sequences_stay_flat_when_a_statement_becomes_several():
