@@ -29,6 +29,10 @@ class Machine:
         return (f"one core: {self.flops / 1e9:.0f} GFLOP/s float32, reads {self.read / 1e9:.1f} "
                 f"and copies {self.copy / 1e9:.1f} GB/s")
 
+    def _repr_pretty_(self, printer, cycle: bool) -> None:
+        """In a notebook: what `print` shows."""
+        printer.text(str(self))
+
     def bound(self, flops: float, nbytes: float) -> float:
         """The least seconds that so many operations on so many bytes of memory take."""
         return max(flops / self.flops, nbytes / self.read)

@@ -56,6 +56,10 @@ class Timing:
         return (f"{show(self.median)}{speed and ', ' + speed} (p10 {show(self.p10)}, "
                 f"p90 {show(self.p90)}, {self.runs} runs)")
 
+    def _repr_pretty_(self, printer, cycle: bool) -> None:
+        """In a notebook: what `print` shows."""
+        printer.text(str(self))
+
 
 def show(seconds: float) -> str:
     """A time with a unit that suits it."""
