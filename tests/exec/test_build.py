@@ -7,7 +7,7 @@ from unitylab.exec.build import build
 from unitylab.interp.interpreter import interpret
 from unitylab.interp.packed import register_func
 from unitylab.ir import relax
-from unitylab.ir.errors import BuildError, RuntimeCallError
+from unitylab.ir.errors import BoundsError, BuildError, RuntimeCallError
 from unitylab.script import parse
 from unitylab.transforms.relax.legalize_ops import LegalizeOps
 
@@ -340,3 +340,21 @@ def main(x: R.Tensor(ndim=2, dtype="float32")) -> R.Tensor(ndim=2, dtype="float3
     return z
 """
     run_both(text, tensor(3, 4))
+
+
+def test_an_equal_program_is_compiled_once_and_errors_name_their_own_buffers():
+    text = """
+@T.prim_func
+def {f}({a}: T.Buffer((4,), "float32"), {b}: T.Buffer((4,), "float32"), k: T.int32):
+    {b}[k] = {a}[k]
+"""
+    x, y = np.zeros(4, "float32"), np.zeros(4, "float32")
+    first = build(parse(text.format(f="first", a="A", b="B")))
+    second = build(parse(text.format(f="second", a="P", b="Q")))
+    assert first.kernels["first"].kernel.code is second.kernels["second"].kernel.code
+    with pytest.raises(BoundsError, match=r"first: index 9 is outside of dimension 0 of '[AB]'"):
+        first["first"](x, y, 9)
+    with pytest.raises(BoundsError, match=r"second: index 9 is outside of dimension 0 of '[PQ]'"):
+        second["second"](x, y, 9)
+    with pytest.raises(RuntimeCallError, match=r"argument 0 \(P\)"):
+        second["second"](x.astype("float64"), y, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -41,14 +41,14 @@ class Kernel:
     written: frozenset[int]
     code: MachineCode
     target: Target
-    emit: Callable[[], Unit]
+    source: Source
     run: object
 
-    @cached_property
+    @property
     def unit(self) -> Unit:
         """The LLVM module and the places that can fail; generated anew if the machine code came
         from the cache."""
-        return self.emit()
+        return self.source.unit
 
     @property
     def places(self) -> tuple[codes.Place, ...]:
@@ -101,16 +101,50 @@ def compile_kernel(mod: IRModule, name: str, target: Target, checked: bool) -> K
     key = (structural_hash(_anonymous(func)), target, checked)
     for other, callees, kernel in _cache.get(key, ()):
         if _same(func, other, family, callees):
-            return _renamed(kernel, name, func)
-    kernel = _compile(mod, name, target, checked, {n for n, _ in family})
+            return _with_names_of(kernel, Source.of(mod, name, target, checked, family))
+    kernel = _compile(Source.of(mod, name, target, checked, family))
     _cache.setdefault(key, []).append((func, tuple(f for _, f in family), kernel))
     return kernel
 
 
-def _renamed(kernel: Kernel, name: str, func: PrimFunc) -> Kernel:
-    if kernel.name == name and kernel.func is func:
+@dataclass(frozen=True)
+class Source:
+    """What a kernel is made from: a program, those that it calls, and how."""
+
+    name: str
+    part: IRModule
+    target: Target
+    options: FrozenDict
+
+    @staticmethod
+    def of(mod: IRModule, name: str, target: Target, checked: bool, family) -> Source:
+        names = {n for n, _ in family}
+        parallel = target.threads > 1 and bool(openmp_symbols())
+        return Source(name, IRModule(FrozenDict({n: mod[n] for n in mod if n in names})), target,
+                      FrozenDict(checked=checked, threads=target.threads, x86=is_x86(),
+                                 parallel_runtime=parallel, vector_bytes=vector_bytes()))
+
+    @property
+    def func(self) -> PrimFunc:
+        return self.part[self.name]
+
+    @property
+    def entry(self) -> str:
+        """No name of the C library, whatever the program is called."""
+        return f"{readable(self.name)}.entry"
+
+    @cached_property
+    def unit(self) -> Unit:
+        """The LLVM module and the places that can fail, generated when they are asked for."""
+        return _emit(self.part, self.name, self.entry, dict(self.options))
+
+
+def _with_names_of(kernel: Kernel, source: Source) -> Kernel:
+    """The machine code of an equal program, which speaks of `source` when something is wrong."""
+    if kernel.name == source.name and kernel.func is source.func:
         return kernel
-    return replace(kernel, name=name)
+    return replace(kernel, name=source.name, func=source.func,
+                   signature=signature_of(source.func), source=source)
 
 
 def _anonymous(func: PrimFunc) -> PrimFunc:
@@ -157,29 +191,19 @@ def _family(mod: IRModule, name: str) -> Iterator[tuple[str, PrimFunc]]:
         todo += _callees(func)
 
 
-def _compile(mod: IRModule, name: str, target: Target, checked: bool, names: set[str]) -> Kernel:
-    func = mod[name]
-    part = IRModule(FrozenDict({n: mod[n] for n in mod if n in names}))
-    entry = f"{readable(name)}.entry"  # no name of the C library, whatever the program is called
-    parallel = target.threads > 1 and bool(openmp_symbols())
-    options = {"checked": checked, "threads": target.threads, "parallel_runtime": parallel,
-               "vector_bytes": vector_bytes(), "x86": is_x86()}
-    unit: list[Unit] = []  # the emitted one, if there is one already
-
-    def emitted() -> Unit:
-        if not unit:
-            unit.append(_emit(part, name, entry, options))
-        return unit[0]
-    place = object_cache.key(_content(part), name, str(options), fingerprint(target.cpu))
-    code = _from_cache(place, entry)
+def _compile(source: Source) -> Kernel:
+    place = object_cache.key(_content(source.part), source.name, str(dict(source.options)),
+                             fingerprint(source.target.cpu))
+    code = _from_cache(place, source.entry)
     if code is None:
-        code = compile_ir(str(emitted().module), entry, target.cpu)
+        code = compile_ir(str(source.unit.module), source.entry, source.target.cpu)
         object_cache.write(place, code.object_code)
     run = _ENTRY(code.address)
     if STOP.encode() in code.object_code:
         run = interruptible(run)
-    return Kernel(name, func, signature_of(func), written_buffers(func), code, target, emitted,
-                  run)
+    func = source.func
+    return Kernel(source.name, func, signature_of(func), written_buffers(func), code,
+                  source.target, source, run)
 
 
 def _from_cache(place: str, entry: str) -> MachineCode | None:
