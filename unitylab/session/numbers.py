@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from ..arith.evaluate import evaluate
+from ..exec.work import work_of
 from ..ir import prim, relax, tir
 from ..ir.errors import UnityLabError
 from ..ir.module import IRModule
@@ -16,8 +17,6 @@ from ..ir.tir import PrimFunc
 from ..transforms import LegalizeOps
 
 Sizes = dict[prim.Var, int]
-ARITHMETIC = tuple(k for k in prim.BinaryExpr.__subclasses__()
-                   if not issubclass(k, prim.CompareExpr))
 
 
 @dataclass(frozen=True)
@@ -129,26 +128,8 @@ class _Counter:
 
 
 def program_flops(func: PrimFunc, sizes: Sizes) -> float:
-    """Floating-point additions, multiplications, calls, ... of one run of a tensor program."""
-    return _flops(func.body, sizes)
-
-
-def _flops(n: Node, sizes: Sizes) -> float:
-    if isinstance(n, tir.For):
-        trips = _int(n.extent, sizes) or 1
-        return trips * _flops(n.body, {**sizes, n.loop_var: trips // 2})
-    if isinstance(n, tir.Block):
-        return _flops(n.body, sizes)  # the init runs once a reduction: left out
-    if isinstance(n, tir.BufferStore):
-        return float(_operations(n.value))
-    return sum(_flops(c, sizes) for c in n.children() if isinstance(c, tir.Stmt))
-
-
-def _operations(e: Node) -> int:
-    inner = sum(_operations(c) for c in e.children() if isinstance(c, prim.PrimExpr))
-    lanes = getattr(getattr(e, "dtype", None), "lanes", 1) or 1
-    own = isinstance(e, ARITHMETIC) or isinstance(e, prim.Call) and e.op != "if_then_else"
-    return inner + (lanes if own and e.dtype.is_float else 0)
+    """Arithmetic operations of one run of a tensor program; 0 where the program does not tell."""
+    return float(work_of(func, sizes).flops or 0)
 
 
 def _last_uses(func: relax.Function) -> dict[relax.Var, int]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ..session.machine import roof
-from ..session.numbers import Numbers
+from dataclasses import replace
 
+from ..exec.machine import Machine, machine
+from ..exec.target import parse_target
+from ..session.numbers import Numbers
 
 LARGE = 600  # nodes from which on a step is counted when somebody asks
 
@@ -48,7 +50,7 @@ def measures(view, s) -> dict | None:
     """Time, work, bytes and share of the roofline for each node by key; memory over time."""
     if not s.profile:
         return None
-    numbers, top = numbers_of(view, s), roof()
+    numbers, top = numbers_of(view, s), roof(view)
     keys, nodes = view.keys(s), {}
     graph = view.graph(s)
     for n in graph.nodes:
@@ -64,13 +66,19 @@ def measures(view, s) -> dict | None:
     return {"nodes": nodes, "total": sum(s.profile.values()), "bytes": numbers.bytes,
             "memory": [{"name": n, "bytes": b, "live": list(live)} for n, b, live in
                        numbers.memory],
-            "machine": {"peak": top.peak, "bandwidth": top.bandwidth}}
+            "machine": {"peak": top.flops, "bandwidth": top.read}}
+
+
+def roof(view) -> Machine:
+    """The machine's limits for the cores that the session's target may use."""
+    one = machine()
+    return replace(one, flops=one.flops * parse_target(view.session.target).threads)
 
 
 def _one(label: str, seconds: float, numbers: Numbers, name: str, top) -> dict:
     work = numbers.work.get(name)
     if work is None:
         return {"label": label, "time": seconds}
-    limit = top.limit(work.flops, work.bytes)
+    limit = top.bound(work.flops, work.bytes)
     return {"label": label, "time": seconds, "flops": work.flops, "bytes": work.bytes,
             "roof": min(1.0, limit / seconds) if seconds else 0.0}
