@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ..ir import relax
 from ..ir.errors import UnityLabError
-from ..ir.node import Node
 from ..ir.tir import PrimFunc
 from ..session.actions import Action
 from ..session.diff import diff
@@ -21,7 +19,7 @@ from ..session.step import Step
 from .graph_model import Graph, GraphNode, graph_of, loop_tree
 from .graph_picture import picture
 from .measure_view import measures, numbers_of, numbers_rows, pairs
-from .rewrite_view import rewrite_rows
+from .rewrite_view import label, rewrite_rows
 from .text_view import compare_lines, compared_texts, place_name, source_line, text_of
 
 
@@ -178,7 +176,7 @@ class SessionView:
         if s.id not in self._provenance:
             self._provenance[s.id] = Provenance(self.session.history.path(s))
         chain = self._provenance[s.id].origins(target)
-        found = [{"step": o.step, "rule": o.rule, "label": _label(o.node)} for o in chain]
+        found = [{"step": o.step, "rule": o.rule, "label": label(o.node)} for o in chain]
         span = next((sp for o in reversed(chain) if (sp := getattr(o.node, "span", None))),
                     getattr(n.item, "span", None))
         if span is not None:
@@ -244,20 +242,6 @@ def _name(n: GraphNode) -> tuple[str, str]:
 
 def _content(n: GraphNode) -> tuple[str, ...]:
     return n.label, n.detail, n.kind
-
-
-def _label(n: Node) -> str:
-    """A node in a few words."""
-    if isinstance(n, relax.Binding):
-        return f"{n.var.name} = {_label(n.value)}"
-    if isinstance(n, relax.Call):
-        callee = n.args[0] if n.args and hasattr(n.args[0], "name") and not isinstance(
-            n.args[0], relax.Var) else n.op
-        return getattr(callee, "short", getattr(callee, "name", "call"))
-    if isinstance(n, relax.Var):
-        return n.name
-    text = " ".join(n.script().split())
-    return text if len(text) < 60 else text[:57] + "..."
 
 
 def _text(nodes) -> str:
