@@ -7,7 +7,7 @@ import math
 from types import SimpleNamespace
 
 from ..ir import prim
-from ..ir.prim import IntImm, PrimExpr, literal
+from ..ir.prim import PrimExpr, literal
 from ..rewrite.pattern import max_of, min_of, pconst, pvar
 from ..rewrite.rule import Rule
 from .linear import INDEX, Linear, add_sum, is_index, linear

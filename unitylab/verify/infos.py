@@ -87,11 +87,16 @@ def size_difference(want, have, bound: dict[int, tuple[Var, int]]) -> str:
 def _tuple(want: TupleStructInfo, have: TupleStructInfo) -> str:
     if want.fields is None or have.fields is None:
         return ""
-    if len(want.fields) != len(have.fields):
-        return f"{len(want.fields)} fields expected, {len(have.fields)} found"
-    for k, (w, h) in enumerate(zip(want.fields, have.fields)):
+    return _in_order("field", want.fields, have.fields)
+
+
+def _in_order(what: str, want, have) -> str:
+    """The first of several infos that differs; `what` one of them is called."""
+    if len(want) != len(have):
+        return f"{len(want)} {what}s expected, {len(have)} found"
+    for k, (w, h) in enumerate(zip(want, have)):
         if why := difference(w, h):
-            return f"field {k}: {why}"
+            return f"{what} {k}: {why}"
     return ""
 
 
@@ -106,11 +111,8 @@ def _prim(want: PrimStructInfo, have: PrimStructInfo) -> str:
 def _function(want: FuncStructInfo, have: FuncStructInfo) -> str:
     if want.params is None or have.params is None:
         return ""
-    if len(want.params) != len(have.params):
-        return f"{len(want.params)} parameters expected, {len(have.params)} found"
-    for k, (w, h) in enumerate(zip(want.params, have.params)):
-        if why := difference(w, h):
-            return f"parameter {k}: {why}"
+    if why := _in_order("parameter", want.params, have.params):
+        return why
     why = difference(want.ret, have.ret)
     return f"the result: {why}" if why else ""
 

@@ -6,7 +6,7 @@ from ...ir.module import fresh_name
 from ...ir.node import FrozenDict
 from ...ir.prim import Var as SizeVar
 from ...ir.relax import (Binding, Call, Constant, DataflowBlock, DataflowVar, Expr, Function,
-                         SeqExpr, ShapeExpr, Tuple, TupleGetItem, Var, VarBinding, info_of)
+                         SeqExpr, ShapeExpr, TupleGetItem, Var, VarBinding, info_of)
 from ...ir.struct_info import ShapeStructInfo, StructInfo, TupleStructInfo
 from ...ir.visitor import Substitute, collect, fresh_copy
 from ..private_functions import PrivateFunctions
