@@ -176,7 +176,7 @@ def test_a_notebook_shows_the_cell_and_the_excerpt_alone(shell, capsys):
     assert "line 3:\n    x = make()" in out
     assert "in make, line 2:\n    return ul.parse(" in out
     assert under_caret(out) == "T.evalute" and "did you mean T.evaluate," in out
-    assert "parse_tir.py" not in out and len(out.splitlines()) < 12
+    assert "parse_tir" not in out and len(out.splitlines()) < 12
 
 
 def test_a_notebook_shows_what_a_pass_of_the_user_raised(shell, capsys):

@@ -19,7 +19,8 @@ from . import relax as R
 from . import tir as T
 from .emit_te import emit_te
 from .evaluate import Evaluator, ModuleRef
-from .parse_tir import TirParser, attr_value
+from .parse_tir import TirParser
+from .tir_frame import attr_value
 
 
 class RelaxParser(TirParser):
