@@ -28,7 +28,8 @@ from ..ir.tir import PrimFunc
 from .dialect import DIALECTS
 from .document import Document, Marks, Writer
 from .print_prim import quoted
-from .print_tir import TirPrinter, collect_vars
+from .print_tir import TirPrinter
+from .print_tir_buffers import collect_vars
 
 # large constants travel beside the text: by content, as long as somebody holds them
 STORE: weakref.WeakValueDictionary[str, relax.Constant] = weakref.WeakValueDictionary()
