@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from .shrink import shrink
+
 HERE = Path(__file__).parent
 # in the order in which they need each other; a pane is one file
 SCRIPTS = ("dom", "app", "frame", "history", "layered", "graph", "loops", "twin", "text", "code",
@@ -13,11 +15,8 @@ SCRIPTS = ("dom", "app", "frame", "history", "layered", "graph", "loops", "twin"
 
 @cache
 def module_source() -> str:
-    """The widget's ES module. Comments that fill a line and indentation stay at home: a notebook
-    stores the module once for each workbench."""
-    lines = (line.strip() for name in SCRIPTS
-             for line in (HERE / "js" / f"{name}.js").read_text("utf-8").splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
+    """The widget's ES module, without comments and the spaces that only a reader needs."""
+    return shrink("\n".join((HERE / "js" / f"{name}.js").read_text("utf-8") for name in SCRIPTS))
 
 
 @cache
