@@ -1,10 +1,16 @@
 """Parallel loops on an OpenMP runtime."""
 
+import os
+import subprocess
+import sys
+from ctypes.util import find_library
+from importlib import metadata
+
 import numpy as np
 import pytest
 
 from unitylab.exec.build import build
-from unitylab.exec.llvm.openmp import openmp_symbols
+from unitylab.exec.llvm.openmp import GOMP, KMPC, openmp_interface
 from unitylab.ir.errors import BoundsError
 from unitylab.script import parse
 
@@ -40,11 +46,12 @@ def test_rows_with_a_buffer_for_each_thread(n, m, threads):
 
 
 def test_several_threads_really_run():
-    if not openmp_symbols():
+    if not openmp_interface():
         pytest.skip("no OpenMP runtime in this environment")
+    fork = {KMPC: "__kmpc_fork_call", GOMP: "GOMP_parallel"}[openmp_interface()]
     text = build(parse(ROWS), "native -threads=2").source("llvm-input")
-    assert "__kmpc_fork_call" in text
-    assert "__kmpc_fork_call" not in build(parse(ROWS), "native -threads=1").source("llvm-input")
+    assert fork in text
+    assert fork not in build(parse(ROWS), "native -threads=1").source("llvm-input")
 
 
 def test_error_in_a_thread_is_raised():
@@ -76,3 +83,50 @@ def f(A: T.Buffer((8, 8), "float32"), B: T.Buffer((8, 8), "float32")):
     x, out = np.arange(64, dtype="float32").reshape(8, 8), np.empty((8, 8), "float32")
     ex["f"](x, out)
     np.testing.assert_array_equal(out, x.T)
+
+
+OTHER_RUNTIME = """
+import numpy as np
+import unitylab as ul
+from unitylab.exec.llvm.openmp import openmp_interface
+
+ex = ul.build(ul.parse(PROGRAM), "native -threads=2")
+x = np.random.default_rng(0).standard_normal((64, 20_000)).astype("float32")
+out = np.empty(64, "float32")
+for _ in range(3):
+    ex["f"](x, out, 0.5)
+    np.testing.assert_allclose(out, x.sum(1) / 2, rtol=1e-4, atol=1e-3)
+text = ex.source("llvm-input")
+print(repr(openmp_interface()), "GOMP_parallel" in text, "__kmpc_fork_call" in text)
+"""
+
+
+def with_runtime(library: str) -> str:
+    """What a process says whose threads come from `library`."""
+    environment = os.environ | {"UNITYLAB_OPENMP": library}
+    done = subprocess.run([sys.executable, "-c", f"PROGRAM = {ROWS!r}{OTHER_RUNTIME}"],
+                          env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def libgomp() -> str | None:
+    """GCC's runtime: scikit-learn's wheel carries one, systems have one."""
+    try:
+        files = metadata.files("scikit-learn") or []
+    except metadata.PackageNotFoundError:
+        files = []
+    ours = [str(f.locate()) for f in files if f.name.startswith("libgomp")]
+    return ours[0] if ours else find_library("gomp")
+
+
+def test_threads_of_gccs_runtime():
+    library = libgomp()
+    if library is None:
+        pytest.skip("no libgomp on this machine")
+    assert with_runtime(library) == "'gomp' True False"
+
+
+def test_no_runtime_runs_the_loops_serially():
+    assert with_runtime("none") == "'' False False"
+    assert with_runtime("libnotthere.so") == "'' False False"

@@ -21,7 +21,7 @@ from .interrupt import STOP, interruptible
 from .llvm import unit as codes
 from .llvm.functions import emit_unit, readable
 from .llvm.jit import MachineCode, compile_ir, fingerprint, is_x86, listing, load, vector_bytes
-from .llvm.openmp import openmp_symbols
+from .llvm.openmp import NONE, openmp_interface
 from .llvm.signature import Signature, signature_of, written_buffers
 from .llvm.unit import Unit
 from .target import Target
@@ -119,7 +119,7 @@ class Source:
     @staticmethod
     def of(mod: IRModule, name: str, target: Target, checked: bool, family) -> Source:
         names = {n for n, _ in family}
-        parallel = target.threads > 1 and bool(openmp_symbols())
+        parallel = openmp_interface() if target.threads > 1 else NONE
         return Source(name, IRModule(FrozenDict({n: mod[n] for n in mod if n in names})), target,
                       FrozenDict(checked=checked, threads=target.threads, x86=is_x86(),
                                  parallel_runtime=parallel, vector_bytes=vector_bytes()))

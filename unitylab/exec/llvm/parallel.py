@@ -12,6 +12,7 @@ from ...ir.tir import Buffer
 from ...ir.visitor import walk
 from .expressions import Expressions
 from .frame import Frame, Memory
+from .openmp import GOMP, KMPC
 from .patience import looks_up
 from .races import collides
 from .statements import Statements, jumps
@@ -38,17 +39,12 @@ class Outliner:
         body = self._body(loop, captured)
         record = self.frame.record
         context = captured.pack(self.frame)
-        code = self.frame.alloca(I32, "code")
         b = self.frame.builder
-        b.store(ir.Constant(I32, 0), code)
-        place = location(unit.module)
-        thread = b.call(self.frame.external("__kmpc_global_thread_num", I32, [PTR]), [place])
-        b.call(self.frame.external("__kmpc_push_num_threads", VOID, [PTR, I32, I32]),
-               [place, thread, ir.Constant(I32, unit.threads)])
-        b.call(fork_function(unit.module), [
-            place, ir.Constant(I32, 6), worker_function(unit.module),
-            body, low, extent, context, record, code])
-        self.frame.propagate(b.load(code, typ=I32))
+        task = self.frame.alloca(TASK, "task")
+        for k, value in enumerate((body, low, extent, context, record, ir.Constant(I32, 0))):
+            b.store(value, field(b, task, k))
+        FORKS[unit.parallel_runtime](self.frame, task)
+        self.frame.propagate(b.load(field(b, task, CODE), typ=I32))
         return True
 
     def _body(self, loop: tir.For, captured: Captured) -> ir.Function:
@@ -153,6 +149,37 @@ class Captured:
 
 # --- the OpenMP runtime ---------------------------------------------------------------------
 
+# what the threads share: body, first iteration, count, context, error record, error code
+TASK = ir.LiteralStructType([PTR, I64, I64, PTR, PTR, I32])
+CODE = 5
+
+
+def field(b: ir.IRBuilder, task: ir.Value, k: int) -> ir.Value:
+    return b.gep(task, [ir.Constant(I32, 0), ir.Constant(I32, k)], source_etype=TASK)
+
+
+def fork_kmpc(frame: Frame, task: ir.Value) -> None:
+    """A parallel region of LLVM's and Intel's runtime."""
+    b, module = frame.builder, frame.unit.module
+    place = location(module)
+    thread = b.call(frame.external("__kmpc_global_thread_num", I32, [PTR]), [place])
+    b.call(frame.external("__kmpc_push_num_threads", VOID, [PTR, I32, I32]),
+           [place, thread, ir.Constant(I32, frame.unit.threads)])
+    fork = module.globals.get("__kmpc_fork_call") or ir.Function(
+        module, ir.FunctionType(VOID, [PTR, I32, PTR], var_arg=True), "__kmpc_fork_call")
+    b.call(fork, [place, ir.Constant(I32, 1), worker_function(module, [PTR, PTR, PTR]), task])
+
+
+def fork_gomp(frame: Frame, task: ir.Value) -> None:
+    """A parallel region of GCC's runtime."""
+    fork = frame.external("GOMP_parallel", VOID, [PTR, PTR, I32, I32])
+    frame.builder.call(fork, [worker_function(frame.unit.module, [PTR]), task,
+                              ir.Constant(I32, frame.unit.threads), ir.Constant(I32, 0)])
+
+
+FORKS = {KMPC: fork_kmpc, GOMP: fork_gomp}
+
+
 def location(module: ir.Module) -> ir.Value:
     """The `ident_t` that the runtime wants to know a place in the source by."""
     found = module.globals.get("omp.location")
@@ -170,22 +197,18 @@ def location(module: ir.Module) -> ir.Value:
     return place
 
 
-def fork_function(module: ir.Module) -> ir.Function:
-    found = module.globals.get("__kmpc_fork_call")
-    return found or ir.Function(module, ir.FunctionType(VOID, [PTR, I32, PTR], var_arg=True),
-                                "__kmpc_fork_call")
-
-
-def worker_function(module: ir.Module) -> ir.Function:
-    """What each thread runs: its part of the iterations, one piece a thread."""
+def worker_function(module: ir.Module, parameters: list[ir.Type]) -> ir.Function:
+    """What each thread runs: its part of the iterations, one piece a thread. The task is the last
+    parameter."""
     found = module.globals.get("omp.worker")
     if found is not None:
         return found
-    kinds = [PTR, PTR, PTR, I64, I64, PTR, PTR, PTR]
-    function = ir.Function(module, ir.FunctionType(VOID, kinds), "omp.worker")
+    function = ir.Function(module, ir.FunctionType(VOID, parameters), "omp.worker")
     function.linkage = "internal"
-    _, _, body, low, extent, context, record, code = function.args
+    task = function.args[-1]
     b = ir.IRBuilder(function.append_basic_block("entry"))
+    body, low, extent, context, record = (
+        b.load(field(b, task, k), typ=t) for k, t in enumerate(TASK.elements[:CODE]))
     number = ir.FunctionType(I32, [])
     rank = b.zext(b.call(ir.Function(module, number, "omp_get_thread_num"), []), I64)
     team = b.zext(b.call(ir.Function(module, number, "omp_get_num_threads"), []), I64)
@@ -194,7 +217,7 @@ def worker_function(module: ir.Module) -> ir.Function:
     kind = ir.FunctionType(I32, [I64, I64, PTR, PTR])
     result = b.call(Callee(body, kind), [b.add(low, first), b.sub(last, first), context, record])
     with b.if_then(b.icmp_signed("!=", result, ir.Constant(I32, 0))):
-        b.store(result, code)
+        b.store(result, field(b, task, CODE))
     b.ret_void()
     return function
 

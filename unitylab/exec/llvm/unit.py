@@ -34,7 +34,7 @@ class Unit:
     module: ir.Module
     checked: bool = True
     threads: int = 1
-    parallel_runtime: bool = False
+    parallel_runtime: str = ""  # the interface of the OpenMP runtime, or none
     vector_bytes: int = 32
     x86: bool = False
     places: list[Place] = field(default_factory=list)
