@@ -7,9 +7,12 @@ from dataclasses import asdict, replace
 
 from ..ir.errors import BuildError, RuntimeCallError, did_you_mean
 from ..ir.module import IRModule
+from ..script import print_document
+from .kernel import Kernel
 from .machine import kept_machine
 from .plan import Plan
 from .profile import Profile, StepTime
+from .source_lines import SourceLine, source_lines
 from .target import Target
 from .tensor_function import TensorFunction
 from .timing import Timing, measure
@@ -91,13 +94,31 @@ class Executable:
         "llvm-input" before, "asm" for assembly."""
         parts = {"llvm": lambda k: k.listing[0], "llvm-input": lambda k: k.unoptimised,
                  "asm": lambda k: k.listing[1]}
-        if kind not in parts:
-            raise BuildError(f"unknown kind of source {kind!r}",
-                             hint=did_you_mean(str(kind), parts, ", ".join(parts)))
+        return "\n".join(_known(parts, kind)(k) for k in self._chosen(func))
+
+    def source_lines(self, kind: str = "asm", func: str | None = None) -> list[SourceLine]:
+        """The lines of "llvm" or "asm", each with the line of `mod.script()` that it comes from.
+
+        Statements that another one became on the way keep its line; what serves no line (a
+        prologue, code shared by several) has None, so have programs that `mod` does not hold."""
+        _known({"llvm": 0, "asm": 0}, kind)
+        lines: dict[int, int] = {}
+        for s in print_document(self.mod).spans:
+            lines.setdefault(id(s.node), s.line)
+        return [x for k in self._chosen(func) for x in source_lines(k, kind, lines)]
+
+    def _chosen(self, func: str | None) -> list[Kernel]:
         kernels = self.kernels
         if func is not None and func not in kernels:
             raise BuildError(f"no tensor program is called {func!r}",
                              hint=did_you_mean(
                 str(func), kernels, f"there are: {', '.join(kernels) or 'none'}"))
-        chosen = [kernels[func]] if func is not None else kernels.values()
-        return "\n".join(parts[kind](f.kernel) for f in chosen)
+        return [kernels[func].kernel] if func is not None else [
+            f.kernel for f in kernels.values()]
+
+
+def _known(parts: dict, kind: str):
+    if kind not in parts:
+        raise BuildError(f"unknown kind of source {kind!r}",
+                         hint=did_you_mean(str(kind), parts, ", ".join(parts)))
+    return parts[kind]

@@ -136,7 +136,7 @@ class Source:
     @cached_property
     def unit(self) -> Unit:
         """The LLVM module and the places that can fail, generated when they are asked for."""
-        return _emit(self.part, self.name, self.entry, dict(self.options))
+        return emit(self.part, self.name, self.entry, dict(self.options))
 
 
 def _with_names_of(kernel: Kernel, source: Source) -> Kernel:
@@ -226,10 +226,11 @@ def _without_spans(text: str) -> str:
     return _SPAN.sub("", text.partition('"arrays"')[2])
 
 
-def _emit(part: IRModule, name: str, entry: str, options: dict) -> Unit:
+def emit(part: IRModule, name: str, entry: str, options: dict, located: bool = False) -> Unit:
+    """The LLVM module of a program and those that it calls. Raises BuildError."""
     func = part[name]
     try:
-        return emit_unit(lower(part), name, entry, **options)
+        return emit_unit(lower(part), name, entry, located, **options)
     except UnityLabError:
         raise
     except RecursionError as e:

@@ -58,6 +58,18 @@ def work_of(func: PrimFunc, sizes: Mapping[Var, int] | None = None) -> Work:
         return Work(flops, None)
 
 
+def work_by_statement(func: PrimFunc) -> dict[Node, tuple[float, float]]:
+    """(operations, runs) of each statement that computes something; sizes that are not given
+    count as 64. Empty where the program does not tell."""
+    sizes = {v: 64 for b in func.buffers for d in b.shape for v in free_vars(d)}
+    counter = _Statements(func, {**sizes, **{p: 64 for p in func.params if isinstance(p, Var)}})
+    try:
+        counter.statement(func.body, 1, 1)
+    except (_Unknown, UnityLabError, RecursionError):
+        return {}
+    return counter.found
+
+
 class _Unknown(Exception):
     """The program does not tell how often something runs."""
 
@@ -197,6 +209,21 @@ class _Counter:
                     elements = min(elements, round(counts.get(b.data, 0)))
                 total += elements * b.dtype.itemsize * b.dtype.lanes
         return total
+
+
+class _Statements(_Counter):
+    """Keeps what each statement does."""
+
+    def __init__(self, func: PrimFunc, sizes: dict[Var, int]):
+        super().__init__(func, sizes)
+        self.found: dict[Node, tuple[float, float]] = {}
+
+    def statement(self, s: Node, runs: float, outer: float) -> float:
+        work = super().statement(s, runs, outer)
+        if isinstance(s, tir.BufferStore):
+            before = self.found.get(s, (0, 0))
+            self.found[s] = before[0] + work, before[1] + runs
+        return work
 
 
 def _loads(roots: tuple[PrimExpr, ...]) -> Iterator[tir.BufferLoad]:

@@ -15,6 +15,7 @@ from ..bounds import Bounds
 from .arithmetic import convert, widen_bfloat
 from .expressions import Expressions
 from .frame import Frame, Memory
+from .lines import Lines
 from .parallel import Outliner
 from .signature import Signature, signature_of
 from .statements import Statements
@@ -22,10 +23,11 @@ from .types import FLOAT, I1, I32, I64, PTR, i64, register_type
 from .unit import Unit
 
 
-def emit_unit(mod: IRModule, name: str, entry: str, **options) -> Unit:
-    """The LLVM module of tensor program `name` (lowered: no blocks), callable as `entry`."""
+def emit_unit(mod: IRModule, name: str, entry: str, located: bool = False, **options) -> Unit:
+    """The LLVM module of tensor program `name` (lowered: no blocks), callable as `entry`;
+    `located` marks its instructions with the lines of the statements' spans."""
     module = ir.Module(name=readable(name))
-    unit = Unit(mod, module, **options)
+    unit = Unit(mod, module, lines=Lines(module) if located else None, **options)
     function = emit_function(unit, name)
     _packed_entry(unit, mod[name], function, entry)
     return unit

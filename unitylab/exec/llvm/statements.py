@@ -29,6 +29,15 @@ class Statements(Dispatch):
     def __init__(self, frame: Frame, expressions: Expressions, outline):
         self.frame, self.expressions, self.outline = frame, expressions, outline
         self.copies = 1
+        self.lines = frame.unit.lines
+        if self.lines is not None:
+            self.lines.enter(frame.function, frame.builder)
+
+    def visit(self, node: Node, *args) -> None:
+        if self.lines is None:
+            return super().visit(node, *args)
+        with self.lines.of(node, self.frame.function, self.b):
+            return super().visit(node, *args)
 
     @property
     def b(self) -> ir.IRBuilder:

@@ -9,6 +9,7 @@ from llvmlite import ir
 from ...ir.errors import Span
 from ...ir.module import IRModule
 from ...ir.tir import Buffer
+from .lines import Lines
 from .types import I64
 
 # what a kernel returns, and what the record's first word says
@@ -40,6 +41,7 @@ class Unit:
     places: list[Place] = field(default_factory=list)
     functions: dict[str, ir.Function] = field(default_factory=dict)
     outlined: int = 0
+    lines: Lines | None = None  # for a listing: where each instruction comes from
 
     def place(self, place: Place) -> ir.Constant:
         """The number of a place."""
