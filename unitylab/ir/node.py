@@ -12,7 +12,8 @@ equality lives in `structural.py`. A field is one of
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import operator
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field
 from typing import Any, ClassVar, dataclass_transform
 
@@ -77,12 +78,21 @@ def node(cls):
     cls.field_names = tuple(roles)
     cls.field_roles = tuple(roles.items())
     cls.child_fields = tuple(n for n, r in roles.items() if r in ("child", "definition"))
+    cls._child_values = _values_of(cls.child_fields)
     first = cls.binders_first
     order = sorted(roles, key=lambda n: first.index(n) if n in first else len(first))
     cls.compared_fields = tuple((n, roles[n]) for n in order if roles[n] != "note")
     cls.kind_name = f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}"
     BY_KIND[cls.kind_name] = cls
     return cls
+
+
+def _values_of(names: tuple[str, ...]) -> Callable[[Node], tuple]:
+    """The values of these fields of a node at once."""
+    if not names:
+        return staticmethod(lambda n: ())
+    get = operator.attrgetter(*names)
+    return staticmethod(get if len(names) > 1 else lambda n: (get(n),))
 
 
 BY_KIND: dict[str, type] = {}
@@ -94,6 +104,7 @@ class Node:
     field_names: ClassVar[tuple[str, ...]] = ()
     field_roles: ClassVar[tuple[tuple[str, str], ...]] = ()
     child_fields: ClassVar[tuple[str, ...]] = ()
+    _child_values: ClassVar[Callable[[Node], tuple]] = staticmethod(lambda n: ())
     compared_fields: ClassVar[tuple[tuple[str, str], ...]] = ()
     kind_name: ClassVar[str] = ""
     # fields that bind what earlier fields use: compared before the others
@@ -102,19 +113,24 @@ class Node:
     _printer: ClassVar[Callable[..., str] | None] = None
     _shower: ClassVar[Callable[[str], None] | None] = None
 
-    def children(self) -> Iterator[Node]:
+    def children(self) -> list[Node]:
         """The nodes directly below, in the order of the fields."""
-        for name in self.child_fields:
-            yield from nodes_in(getattr(self, name))
+        found = []
+        for value in self._child_values(self):
+            if isinstance(value, Node):
+                found.append(value)
+            elif value:
+                found += nodes_in(value)
+        return found
 
     def map_children(self, f: Callable[[Node], Any]) -> Node:
         """The same node with `f` applied to each child; this very object if nothing changed."""
         changes = None
-        for name in self.child_fields:
-            old = getattr(self, name)
-            if old is None:
-                continue
-            new = map_value(old, f)
+        for name, old in zip(self.child_fields, self._child_values(self)):
+            if not isinstance(old, Node):
+                new = map_value(old, f) if old else old
+            else:
+                new = f(old)
             if new is not old:
                 changes = changes or {}
                 changes[name] = new
@@ -159,16 +175,19 @@ class Node:
         return f"<{type(self).__name__} {' '.join(self.script().split())[:120]}>"
 
 
-def nodes_in(value) -> Iterator[Node]:
+def nodes_in(value) -> list[Node]:
     """The nodes that a field's value holds."""
     if isinstance(value, Node):
-        yield value
-    elif isinstance(value, tuple):
-        for v in value:
-            yield from nodes_in(v)
-    elif isinstance(value, FrozenDict):
-        for v in value.values():
-            yield from nodes_in(v)
+        return [value]
+    parts = value if isinstance(value, tuple) else \
+        value.values() if isinstance(value, FrozenDict) else ()
+    found = []
+    for v in parts:
+        if isinstance(v, Node):
+            found.append(v)
+        elif isinstance(v, (tuple, FrozenDict)):
+            found += nodes_in(v)
+    return found
 
 
 def map_value(value, f: Callable[[Node], Any]):
@@ -176,8 +195,8 @@ def map_value(value, f: Callable[[Node], Any]):
     if isinstance(value, Node):
         return f(value)
     if isinstance(value, tuple):
-        new = tuple(map_value(v, f) for v in value)
-        return value if all(a is b for a, b in zip(value, new)) else new
+        new = tuple([f(v) if isinstance(v, Node) else map_value(v, f) for v in value])
+        return value if all(map(operator.is_, value, new)) else new
     if isinstance(value, FrozenDict):
         new = FrozenDict({k: map_value(v, f) for k, v in value.items()})
         return value if all(new[k] is value[k] for k in value) else new

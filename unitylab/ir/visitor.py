@@ -19,7 +19,7 @@ def walk(root: Node) -> Iterator[Node]:
             if id(node) in entered:
                 continue
             entered.add(id(node))
-        stack.extend(reversed(tuple(node.children())))
+        stack += node.children()[::-1]
 
 
 def collect(root: Node, kind: type | tuple[type, ...]) -> list[Node]:

@@ -4,6 +4,10 @@ Functions called `why_not_...` return the reason as text, or None when all is we
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from weakref import WeakKeyDictionary
+
 from ..arith.analyzer import Analyzer
 from ..ir import prim
 from ..ir.prim import PrimExpr, Var, as_int
@@ -15,6 +19,20 @@ from .nest import Nest, child_realizes
 from .regions import Relaxer, Span, hull, loop_domain, relax_region
 
 
+def _once_a_block(find: Callable[[Block], list[Buffer]]) -> Callable[[Block], tuple[Buffer, ...]]:
+    """Blocks are values: what was found out about one is remembered as long as it lives."""
+    known: WeakKeyDictionary[Block, tuple[Buffer, ...]] = WeakKeyDictionary()
+
+    @wraps(find)
+    def remembered(block: Block) -> tuple[Buffer, ...]:
+        found = known.get(block)
+        if found is None:
+            found = known[block] = tuple(find(block))
+        return found
+    return remembered
+
+
+@_once_a_block
 def read_buffers(block: Block) -> list[Buffer]:
     """The buffers that a block reads, its own output in a reduction excluded when undeclared."""
     found = [r.buffer for r in block.reads]
@@ -25,6 +43,7 @@ def read_buffers(block: Block) -> list[Buffer]:
             (block.init is None or id(b) not in own)]
 
 
+@_once_a_block
 def written_buffers(block: Block) -> list[Buffer]:
     """The buffers that a block writes."""
     found = [r.buffer for r in block.writes]
@@ -33,9 +52,10 @@ def written_buffers(block: Block) -> list[Buffer]:
     return [b for b in dict.fromkeys(found) if id(b) not in inner]
 
 
+@_once_a_block
 def _allocated_inside(block: Block) -> list[Buffer]:
-    inside = [b for n in collect(block, Block) for b in n.alloc_buffers]
-    return inside + [m.buffer for n in collect(block, Block) for m in n.match_buffers]
+    return [b for n in collect(block, Block)
+            for b in (*n.alloc_buffers, *[m.buffer for m in n.match_buffers])]
 
 
 def blocks_in(stmt: Stmt) -> list[Block]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -173,7 +174,7 @@ class Primitive:
     def name(self) -> str:
         return self.function.__name__
 
-    @property
+    @cached_property
     def signature(self) -> inspect.Signature:
         """What the user passes: without the nest."""
         parameters = list(inspect.signature(self.function).parameters.values())[1:]
@@ -203,7 +204,7 @@ class Primitive:
             raise ScheduleError(f"{self.name}: {name} must be {self.kinds[name].text}, "
                                 f"not {value!r}", hint=f"{self.name}{self.signature}") from None
 
-    @property
+    @cached_property
     def rest_name(self) -> str:
         """The name of the `*` parameter."""
         return next((n for n, p in self.signature.parameters.items()

@@ -7,6 +7,7 @@ from ..ir.node import FrozenDict
 from ..ir.prim import GlobalVar
 from ..ir.structural import structural_equal, structural_hash
 from ..ir.tir import BaseFunc
+from ..ir.visitor import fresh_copy
 
 
 def is_private(func: BaseFunc) -> bool:
@@ -23,7 +24,8 @@ class PrivateFunctions:
         self._by_hash: dict[int, list[str]] | None = None
 
     def add(self, func: BaseFunc, hint: str) -> GlobalVar:
-        """The name of `func` in the module, as a private function."""
+        """The name of `func` in the module, as a private function. What enters the module is a
+        copy: variables and buffers of its own."""
         func = func.replace(attrs=FrozenDict({k: v for k, v in func.attrs.items()
                                               if k != "global_symbol"}))
         same = self._index().setdefault(structural_hash(func), [])
@@ -31,7 +33,7 @@ class PrivateFunctions:
             if structural_equal(self.mod[name], func):
                 return GlobalVar(name)
         name = self.mod.fresh_name(hint)
-        self.mod = self.mod.with_functions({name: func})
+        self.mod = self.mod.with_functions({name: fresh_copy(func)})
         same.append(name)
         return GlobalVar(name)
 

@@ -11,10 +11,9 @@ from ...ir.module import IRModule
 from ...ir.node import EMPTY, FrozenDict
 from ...ir.op import Op
 from ...ir.prim import FloatImm, GlobalVar, IntImm, PrimExpr, as_int, literal
-from ...ir.relax import Call, Constant, Expr, Function, Tuple, VarBinding, info_of
+from ...ir.relax import Call, Constant, Expr, Function, ShapeExpr, Tuple, VarBinding, info_of
 from ...ir.struct_info import PrimStructInfo, StructInfo, TensorStructInfo, TupleStructInfo
 from ...ir.transform import Pass, Recorder
-from ...ir.visitor import fresh_copy
 from ..private_functions import PrivateFunctions
 from .binding_mutator import BindingMutator
 
@@ -98,7 +97,7 @@ class _Legalizer(BindingMutator):
                 raise StructInfoError(f"{call.op.short} cannot be legalized: {e.message}",
                                       span=call.span, hint=e.hint) from e
             name = _function_name(call.op)
-            found = self.functions.add(fresh_copy(program.func), name), program
+            found = self.functions.add(program.func, name), program
             if key:
                 self.made[key] = found
         return found
@@ -110,14 +109,16 @@ def _function_name(op: Op) -> str:
 
 
 def _signature(op: Op, args, attrs: dict) -> tuple | None:
-    """Equal for calls that compute the same; None where an argument is not simply a tensor."""
+    """Equal for calls that compute the same; None where an argument is no tensor or shape."""
     key: list = [op.name]
     for a in args:
         info = info_of(a) if not isinstance(a, PrimExpr) else None
         if isinstance(a, (IntImm, FloatImm)):
             key.append((repr(a.value), a.dtype))
         elif isinstance(info, TensorStructInfo):
-            key += (info.dtype, *[as_int(d) or d for d in info.dims], None)
+            key += (info.dtype, *map(_size, info.dims), None)
+        elif isinstance(a, ShapeExpr):
+            key += ("shape", *map(_size, a.values), None)
         else:
             return None
     try:
@@ -125,6 +126,12 @@ def _signature(op: Op, args, attrs: dict) -> tuple | None:
     except TypeError:
         return None
     return (*key, *attrs.items())
+
+
+def _size(d: PrimExpr) -> int | PrimExpr:
+    """Equal for equal literals and for the same expression."""
+    number = as_int(d)
+    return d if number is None else number
 
 
 def _with_scalars(call: Call) -> tuple[Expr | PrimExpr, ...]:

@@ -8,7 +8,7 @@ from ...ir.prim import Var as SizeVar
 from ...ir.relax import (Binding, Call, Constant, DataflowBlock, DataflowVar, Expr, Function,
                          SeqExpr, ShapeExpr, TupleGetItem, Var, VarBinding, info_of)
 from ...ir.struct_info import ShapeStructInfo, StructInfo, TupleStructInfo
-from ...ir.visitor import Substitute, collect, fresh_copy
+from ...ir.visitor import Substitute, collect
 from ..private_functions import PrivateFunctions
 from .fusion_graph import leaves
 
@@ -28,7 +28,7 @@ def outline(bindings: list[Binding], functions: PrivateFunctions, name: str, att
         shape = Var("tir_vars", ShapeStructInfo(tuple(sizes), len(sizes)))
         func = func.replace(params=(*func.params, shape))
         args += (ShapeExpr(tuple(sizes)),)
-    gvar = functions.add(fresh_copy(func), name)
+    gvar = functions.add(func, name)
     last = bindings[-1]
     info = info_of(last.var)
     return VarBinding(last.var, Call(gvar, args, struct_info=info), span=last.span)
