@@ -6,7 +6,7 @@ from . import ir, relax, tir
 from .diagnostics import draw
 from .document import Document
 from .parse import parse
-from .print_relax import print_document, print_script
+from .print_script import print_document, print_script
 from .show import show
 
 Node._printer = staticmethod(print_script)

@@ -14,7 +14,7 @@ from ..ir.errors import ParseError, UnityLabError, did_you_mean
 from ..ir.node import Node
 from ..ir.span import SourceText, Span, numbered
 from .document import NodeSpan
-from .print_relax import print_document
+from .print_script import print_document
 
 MOST_LINES = 60  # of a program that a picture shows
 

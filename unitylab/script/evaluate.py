@@ -18,8 +18,8 @@ from ..ir.structural import structural_equal
 from . import ir as I  # noqa: E741 - the namespace's name
 from . import relax as R
 from . import tir as T
+from .constants import STORE
 from .diagnostics import Source, call_checked
-from .print_relax import STORE
 
 _BINARY = {ast.Add: prim.add, ast.Sub: prim.sub, ast.Mult: prim.mul, ast.Div: prim.div,
            ast.FloorDiv: prim.floordiv, ast.Mod: prim.floormod,
