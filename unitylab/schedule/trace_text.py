@@ -14,8 +14,9 @@ import textwrap
 from ..ir import prim
 from ..ir.errors import ParseError
 from ..script.diagnostics import Source
-from ..script.evaluate import Builder, Evaluator
+from ..script.evaluate import Evaluator
 from ..script.parse import syntax
+from ..script.values import Builder
 from .handles import BlockRV, ExprRV, Handle, LoopRV
 from .trace import Instruction, Trace
 

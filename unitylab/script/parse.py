@@ -13,10 +13,11 @@ from ..ir.module import IRModule
 from ..ir.node import EMPTY, FrozenDict
 from ..ir.tir import BaseFunc
 from .diagnostics import Source, check_words
-from .evaluate import Evaluator, ModuleRef, parse_error_of_syntax
+from .evaluate import Evaluator, parse_error_of_syntax
 from .parse_relax import RelaxParser
 from .parse_tir import TirParser
 from .tir_frame import attr_value
+from .values import ModuleRef
 
 LONGEST = 4_000_000  # characters of script text that are read
 _OPTIONS = ("private", "pure", "s_tir", "check_well_formed")

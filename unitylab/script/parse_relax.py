@@ -18,9 +18,10 @@ from ..ir.visitor import collect
 from . import relax as R
 from . import tir as T
 from .emit_te import emit_te
-from .evaluate import Evaluator, ModuleRef
+from .evaluate import Evaluator
 from .parse_tir import TirParser
 from .tir_frame import attr_value
+from .values import ModuleRef
 
 
 class RelaxParser(TirParser):

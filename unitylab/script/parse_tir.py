@@ -10,9 +10,9 @@ from ..ir.dtypes import VOID
 from ..ir.node import FrozenDict, Node
 from . import tir as T
 from .diagnostics import call_checked
-from .evaluate import Builder
 from .parse_tir_blocks import BlockParser
 from .tir_frame import Frame
+from .values import Builder
 
 
 class TirParser(BlockParser):

@@ -8,9 +8,9 @@ from ..arith.regions import derive_regions
 from ..ir import prim, tir
 from ..ir.errors import did_you_mean
 from ..ir.node import EMPTY, FrozenDict
-from .evaluate import extent_between
 from .parse_tir_loops import LoopParser
 from .tir_frame import Frame, attr_value, region_of
+from .values import extent_between
 
 _AXIS_KINDS = {"spatial": tir.SPATIAL, "S": tir.SPATIAL, "reduce": tir.REDUCE, "R": tir.REDUCE,
                "opaque": tir.OPAQUE, "O": tir.OPAQUE, "scan": tir.SCAN}

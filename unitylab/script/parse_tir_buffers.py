@@ -10,8 +10,9 @@ from ..ir.dtypes import INT32, INT64, dtype
 from ..ir.node import FrozenDict
 from ..ir.op import freeze
 from . import tir as T
-from .evaluate import Evaluator, ModuleRef
+from .evaluate import Evaluator
 from .tir_frame import Frame, region_of
+from .values import ModuleRef
 
 
 class BufferParser(Evaluator):

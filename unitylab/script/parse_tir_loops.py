@@ -9,8 +9,8 @@ from ..ir.errors import did_you_mean
 from ..ir.node import FrozenDict
 from ..ir.op import freeze
 from .diagnostics import check_words
-from .evaluate import extent_between
 from .parse_tir_statements import StatementParser
+from .values import extent_between
 
 _LOOP_WORDS = ("start", "stop", "extent", "step", "thread", "annotations")
 _LOOP_KINDS = {"T.serial": tir.SERIAL, "T.parallel": tir.PARALLEL, "T.vectorized": tir.VECTORIZED,

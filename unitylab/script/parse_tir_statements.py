@@ -8,9 +8,9 @@ from ..ir import prim, tir
 from ..ir.node import FrozenDict, Node
 from . import tir as T
 from .dialect import SCALAR_CELL
-from .evaluate import Region
 from .parse_tir_buffers import BufferParser
 from .tir_frame import Frame, ScalarCell
+from .values import Region
 
 
 class StatementParser(BufferParser):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..ir import prim, tir
 from ..ir.errors import ParseError
 from ..ir.node import FrozenDict, Node
-from .evaluate import Region
+from .values import Region
 
 
 @dataclass
