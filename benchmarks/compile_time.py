@@ -19,7 +19,7 @@ from time import perf_counter
 import unitylab as ul
 from unitylab.exec import kernel
 from unitylab.exec.llvm.openmp import openmp_symbols
-from unitylab.exec.target import parse_target
+from unitylab.target import parse_target
 from unitylab.script import parse
 from unitylab.transforms import LegalizeOps
 

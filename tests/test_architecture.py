@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "unitylab"
 LEVEL = {
     "ir": 0,
     "rewrite": 1,
+    "target": 1,
     "arith": 2,
     "ops": 3,
     "script": 4,

@@ -1,9 +1,9 @@
 """Execution: `build` makes machine code of a module, an `Executable` runs, times and shows it."""
 
+from ..target import Target, parse_target
 from .build import build
 from .executable import Executable
 from .profile import Profile, StepTime
-from .target import Target, parse_target
 from .timing import Timing, measure
 from .work import Work, work_of
 

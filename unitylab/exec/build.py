@@ -8,11 +8,11 @@ from ..ir.errors import StructInfoError, TransformError
 from ..ir.module import IRModule, as_module
 from ..ir.tir import BaseFunc
 from ..ir.transform import apply
+from ..target import Target, parse_target
 from ..transforms.relax.legalize_ops import LegalizeOps
 from .executable import Executable
 from .graph import compile_graph
 from .kernel import compile_kernel
-from .target import Target, parse_target
 from .tensor_function import TensorFunction
 
 

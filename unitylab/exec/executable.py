@@ -8,12 +8,12 @@ from dataclasses import asdict, replace
 from ..ir.errors import BuildError, RuntimeCallError, did_you_mean
 from ..ir.module import IRModule
 from ..script import print_document
+from ..target import Target
 from .kernel import Kernel
 from .machine import kept_machine
 from .plan import Plan
 from .profile import Profile, StepTime
 from .source_lines import SourceLine, source_lines
-from .target import Target
 from .tensor_function import TensorFunction
 from .timing import Timing, measure
 from .work import Work

@@ -16,15 +16,15 @@ from ..ir.structural import structural_equal, structural_hash
 from ..ir.tir import PrimFunc
 from ..ir.visitor import collect
 from ..pipelines.lower import lower
+from ..target import Target, cpu_of
 from . import object_cache
 from .interrupt import STOP, interruptible
 from .llvm import unit as codes
 from .llvm.functions import emit_unit, readable
-from .llvm.jit import MachineCode, compile_ir, fingerprint, is_x86, listing, load, vector_bytes
+from .llvm.jit import MachineCode, compile_ir, fingerprint, listing, load
 from .llvm.openmp import NONE, openmp_interface
 from .llvm.signature import Signature, signature_of, written_buffers
 from .llvm.unit import Unit
-from .target import Target
 
 _ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
 
@@ -121,8 +121,8 @@ class Source:
         names = {n for n, _ in family}
         parallel = openmp_interface() if target.threads > 1 else NONE
         return Source(name, IRModule(FrozenDict({n: mod[n] for n in mod if n in names})), target,
-                      FrozenDict(checked=checked, threads=target.threads, x86=is_x86(),
-                                 parallel_runtime=parallel, vector_bytes=vector_bytes()))
+                      FrozenDict(checked=checked, threads=target.threads, cpu=cpu_of(target.cpu),
+                                 parallel_runtime=parallel))
 
     @property
     def func(self) -> PrimFunc:

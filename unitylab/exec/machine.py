@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..target import host_cpu
 from . import object_cache
-from .llvm.jit import compile_ir, fingerprint, vector_bytes
+from .llvm.jit import compile_ir, fingerprint
 from .timing import measure
 
 _CHAINS, _STEPS, _BYTES = 12, 200_000, 128 * 2**20
@@ -59,7 +60,7 @@ def _place() -> str:
 
 
 def _flops() -> float:
-    code = compile_ir(_multiply_adds(lanes := vector_bytes() // 4), "peak.entry")
+    code = compile_ir(_multiply_adds(lanes := host_cpu().lanes), "peak.entry")
     run = _ENTRY(code.address)
     out = np.zeros(_CHAINS * lanes + 16, np.float32)
     words = (ctypes.c_int64 * 2)(_STEPS, out.__array_interface__["data"][0])

@@ -107,6 +107,8 @@ def _weight(e: Node) -> int:
         name = e.op.removeprefix("tir.") if isinstance(e.op, str) else ""
         if not name or name.startswith(("call_", "tvm_call")):
             raise _Unknown
+        if name == "dot":
+            return 2 * e.args[1].dtype.lanes // e.dtype.lanes
         return 0 if name in _FREE else 2 if name == "fma" else 1
     return int(isinstance(e, prim.BinaryExpr) and not isinstance(e, prim.CompareExpr))
 

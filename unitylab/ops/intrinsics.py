@@ -43,6 +43,15 @@ def _popcount(x):
     return np.asarray(np.bitwise_count(x)).astype(np.asarray(x).dtype)[()]
 
 
+def _dot(sums, x, y):
+    """Adds to each sum the products of its group of neighbours; integers wrap around."""
+    to = np.asarray(sums).dtype
+    with np.errstate(all="ignore"):
+        products = np.asarray(x).astype(to) * np.asarray(y).astype(to)
+        groups = products.reshape(*np.shape(sums), -1)
+        return (sums + groups.sum(axis=-1, dtype=to)).astype(to)[()]
+
+
 _UNARY = {
     "exp": np.exp, "exp2": np.exp2, "exp10": _float_like(lambda x: np.power(10.0, x)),
     "log": np.log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p, "expm1": np.expm1,
@@ -68,6 +77,7 @@ _TESTS = {"isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "isnull
 
 _OTHER = [
     Intrinsic("if_then_else", 3, SAME, None),
+    Intrinsic("dot", 3, SAME, _dot),
     Intrinsic("likely", 1, SAME, lambda x: x),
     Intrinsic("reinterpret", 1, SAME, None),
     Intrinsic("address_of", 1, "handle", None),

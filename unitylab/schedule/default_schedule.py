@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..ir.module import IRModule
 from ..ir.tir import PrimFunc
@@ -15,18 +15,26 @@ SCHEDULED = "tir.is_scheduled"
 @dataclass(frozen=True)
 class DefaultSchedule(Pass):
     """Schedules the tensor programs by pattern, without search. Functions with the attribute
-    `tir.is_scheduled` stay as they are; `threads`: with more than one, outer loops are
-    marked parallel; how many run is up to the target of the build."""
+    `tir.is_scheduled` stay as they are.
 
-    threads: int = 2
+    target: the machine whose vectors, registers and caches the schedule suits;
+    threads: with more than one, outer loops are marked parallel (0: as many as the target has);
+        how many run is up to the target of the build."""
+
+    threads: int = 0
+    target: str = "native"
 
     def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
         return mod.map_functions(lambda n, f: self._schedule(n, f, recorder), PrimFunc)
 
+    def _info(self) -> TargetInfo:
+        info = TargetInfo.of(self.target)
+        return replace(info, threads=self.threads) if self.threads else info
+
     def _schedule(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
         if func.attrs.get(SCHEDULED) or not recorder.wants("schedule", func):
             return func
-        new = default_schedule(func, TargetInfo(self.threads))
+        new = default_schedule(func, self._info())
         if new is func:
             return func
         new = new.with_attrs(**{SCHEDULED: True})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..exec.machine import Machine, machine
-from ..exec.target import parse_target
 from ..session.numbers import Numbers
+from ..target import parse_target
 
 LARGE = 600  # nodes from which on a step is counted when somebody asks
 

@@ -28,7 +28,8 @@ class Access:
 
     # --- whole accesses ---------------------------------------------------------------------
 
-    def load(self, n: BufferLoad) -> ir.Value:
+    def load(self, n: BufferLoad, widen: bool = True) -> ir.Value:
+        """The value of a load; `widen`: a bfloat16 as float."""
         t = n.dtype
         mask = None if n.predicate is None else self.expressions.visit(n.predicate)
         pointers = self._checked(n, mask)
@@ -39,7 +40,7 @@ class Access:
             value = self._masked_load(pointers, kind, mask, t)
         else:
             value = self.b.load(pointers, typ=kind, align=self._align(n.buffer))
-        return self._from_memory(value, t)
+        return self._from_memory(value, t) if widen else value
 
     def store(self, n: BufferStore) -> None:
         buffer = n.buffer
@@ -53,14 +54,14 @@ class Access:
             self._scatter(pointers, value, mask)
         elif mask is not None:
             self._masked_store(pointers, value, mask, t)
-        elif self.streaming and t.itemsize * t.lanes % self.frame.unit.vector_bytes == 0:
+        elif self.streaming and t.itemsize * t.lanes % self.frame.unit.cpu.vector_bytes == 0:
             self._stream(pointers, value, self._align(buffer))
         else:
             self.b.store(value, pointers, align=self._align(buffer))
 
     def _stream(self, pointer: ir.Value, value: ir.Value, align: int) -> None:
         """A store past the caches where the address is one that the instruction takes."""
-        size = self.frame.unit.vector_bytes
+        size = self.frame.unit.cpu.vector_bytes
         low = self.b.and_(self.b.ptrtoint(pointer, I64), i64(size - 1))
         with self.b.if_else(self.b.icmp_unsigned("==", low, i64(0))) as (fits, other):
             with fits:

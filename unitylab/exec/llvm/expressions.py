@@ -13,7 +13,8 @@ from ...ir.visitor import Dispatch
 from ..polynomial import never_wraps
 from . import unit as codes
 from .access import Access
-from .arithmetic import FUSE, binary, convert, divide
+from .arithmetic import FUSE, binary, convert, divide, narrow_bfloat, widen_bfloat
+from .dot import dot
 from .folding import DIVISIONS, fold, may_fail, nonzero_vector, reduce_and
 from .frame import Frame
 from .intrinsics import ROWS
@@ -270,14 +271,39 @@ class Expressions(Dispatch):
         return self._rounded(row(self.b, values, n.args[0].dtype.with_lanes(lanes), n.dtype),
                              n.dtype)
 
+    def call_dot(self, n: prim.Call) -> ir.Value:
+        sums, x, y = n.args
+        lanes = x.dtype.lanes
+        if lanes != y.dtype.lanes or lanes % sums.dtype.lanes:
+            raise BuildError(f"T.dot cannot add products of {x.dtype} and {y.dtype} to "
+                             f"{sums.dtype}",
+                             span=n.span, hint="both factors need the same multiple of the lanes "
+                             "of the sums")
+        return self._rounded(dot(self.b, self.frame.unit.cpu, self.visit(sums), self.bits(x),
+                                 self.bits(y), n.dtype, (x.dtype, y.dtype)), n.dtype)
+
+    def bits(self, e: PrimExpr) -> ir.Value:
+        """The value of an expression; of a bfloat16 as it lies in memory."""
+        if e.dtype.element != "bfloat16":
+            return self.visit(e)
+        if isinstance(e, tir.BufferLoad):
+            return self.access.load(e, widen=False)
+        if isinstance(e, prim.Call) and e.op == "reinterpret":
+            return self._reinterpreted(e)
+        return narrow_bfloat(self.b, self.visit(e))
+
     def call_if_then_else(self, n: prim.Call) -> ir.Value:
         return self.lazy(*n.args, n.dtype)
 
     def call_reinterpret(self, n: prim.Call) -> ir.Value:
+        value = self._reinterpreted(n)
+        return widen_bfloat(self.b, value) if n.dtype.element == "bfloat16" else value
+
+    def _reinterpreted(self, n: prim.Call) -> ir.Value:
         source, to = n.args[0].dtype, n.dtype
         if source.bits * source.lanes != to.bits * to.lanes:
             raise BuildError(f"{source} cannot be reinterpreted as {to}: sizes differ", span=n.span)
-        return self.b.bitcast(self.visit(n.args[0]), memory_type(to))
+        return self.b.bitcast(self.bits(n.args[0]), memory_type(to))
 
     def call_undef(self, n: prim.Call) -> ir.Value:
         return ir.Constant(register_type(n.dtype), None)

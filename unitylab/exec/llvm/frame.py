@@ -148,7 +148,7 @@ class Frame:
 
     def fence(self) -> None:
         """Stores past the caches are seen by other threads from here on."""
-        if self.streams and self.unit.x86:
+        if self.streams and self.unit.cpu.x86:
             self.builder.call(self.external("llvm.x86.sse.sfence", ir.VoidType(), []), [])
 
     # --- failing ----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from functools import cache
 import llvmlite.binding as llvm
 
 from ...ir.errors import BuildError
+from ...target.machine import machine
 from ..interrupt import STOP, stop
 from .openmp import openmp_symbols
 
@@ -26,17 +27,6 @@ class MachineCode:
 
 
 @cache
-def machine(cpu: str = "") -> llvm.TargetMachine:
-    """The target machine of this host, or of a CPU of its family."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    target = llvm.Target.from_default_triple()
-    features = "" if cpu else llvm.get_host_cpu_features().flatten()
-    return target.create_target_machine(cpu=cpu or llvm.get_host_cpu_name(), features=features,
-                                        opt=3, reloc="pic", codemodel="small")
-
-
-@cache
 def _jit() -> llvm.LLJIT:
     machine()
     # a machine of its own: the JIT takes it over
@@ -44,19 +34,6 @@ def _jit() -> llvm.LLJIT:
     return llvm.create_lljit_compiler(
         target.create_target_machine(cpu=llvm.get_host_cpu_name(), opt=3, reloc="pic",
                                      codemodel="small"), suppress_errors=True)
-
-
-@cache
-def vector_bytes() -> int:
-    """Bytes of the widest vector register."""
-    machine()
-    features = llvm.get_host_cpu_features()
-    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
-
-
-def is_x86() -> bool:
-    """Whether the host's instructions are those of x86."""
-    return machine().triple.startswith(("x86", "i386", "i686"))
 
 
 _numbers = itertools.count()
@@ -68,9 +45,9 @@ def compile_ir(text: str, entry: str, cpu: str = "") -> MachineCode:
     return load(tm.emit_object(_optimised(text, tm)), entry)
 
 
-def listing(text: str, cpu: str = "") -> tuple[str, str]:
-    """The IR after optimisation, and the assembly."""
-    tm = machine(cpu)
+def listing(text: str, cpu: str = "", triple: str = "") -> tuple[str, str]:
+    """The IR after optimisation, and the assembly; `triple`: for another family of processors."""
+    tm = machine(cpu, triple)
     module = _optimised(text, tm)
     return str(module), tm.emit_assembly(module)
 

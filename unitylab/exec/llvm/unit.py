@@ -9,6 +9,7 @@ from llvmlite import ir
 from ...ir.errors import Span
 from ...ir.module import IRModule
 from ...ir.tir import Buffer
+from ...target import Cpu
 from .lines import Lines
 from .types import I64
 
@@ -36,8 +37,7 @@ class Unit:
     checked: bool = True
     threads: int = 1
     parallel_runtime: str = ""  # the interface of the OpenMP runtime, or none
-    vector_bytes: int = 32
-    x86: bool = False
+    cpu: Cpu = Cpu()
     places: list[Place] = field(default_factory=list)
     functions: dict[str, ir.Function] = field(default_factory=dict)
     outlined: int = 0

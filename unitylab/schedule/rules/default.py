@@ -29,11 +29,12 @@ OUTPUTS: tuple[Rule, ...] = (transpose, rows)         # last block first: it gat
 LEFT: tuple[Rule, ...] = (row_reduction,)             # reductions that nothing gathered
 
 
-def default_schedule(func: PrimFunc, target: TargetInfo = TargetInfo()) -> PrimFunc:
-    """The scheduled program; `func` itself if it has no blocks or nothing applies."""
+def default_schedule(func: PrimFunc, target: TargetInfo | None = None) -> PrimFunc:
+    """The scheduled program; `func` itself if it has no blocks or nothing applies. `target`:
+    None for this machine and one thread."""
     if func.root is None:
         return func
-    s = Scheduling(func, target)
+    s = Scheduling(func, target or TargetInfo())
     inline(s)
     if not any(rule(s) for rule in WHOLE):
         _by_block(s)

@@ -12,7 +12,8 @@ from ..ir.errors import BuildError
 
 @dataclass(frozen=True)
 class Target:
-    """The machine that runs this process; `threads` is how many a parallel loop may use."""
+    """The machine that runs this process, or a processor of its family (`cpu`, by LLVM's name);
+    `threads` is how many a parallel loop may use."""
 
     threads: int = 1
     cpu: str = ""

@@ -1,7 +1,7 @@
 import pytest
 
-from unitylab.exec.target import Target, available_cores, parse_target
 from unitylab.ir.errors import BuildError
+from unitylab.target import Target, available_cores, parse_target
 
 
 def test_threads():
