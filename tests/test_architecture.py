@@ -29,8 +29,9 @@ LEVEL = {
     "models": 6,
     "pipelines": 6,
     "exec": 7,
-    "session": 8,
-    "viz": 9,
+    "simulate": 8,
+    "session": 9,
+    "viz": 10,
 }
 # Frontends stand aside: they see ops and what is below, and only sessions and views see them.
 FRONTENDS_SEE_UP_TO = LEVEL["ops"]
