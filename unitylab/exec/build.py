@@ -17,7 +17,8 @@ from .tensor_function import TensorFunction
 
 
 def build(mod: IRModule | BaseFunc, target: str | Target = "native", *,
-          checked: bool = True) -> Executable:
+          checked: bool = True,
+          progress: Callable[[int, int], None] | None = None) -> Executable:
     """Machine code for the functions of a module, at whatever stage it is.
 
     Operators that are not legalized yet are so on the way; those without a computation run their
@@ -26,12 +27,16 @@ def build(mod: IRModule | BaseFunc, target: str | Target = "native", *,
     target: "native", with `-threads=N` for the threads of parallel loops (all cores by default).
     checked: an access that is not proven to stay inside of its buffer is checked when it runs;
         with False it is not, and a wrong program may crash the process.
+    progress: is called before each tensor program with the number of those that are done and of
+        all; what it raises ends the build.
     Raises BuildError where there is no machine code for something."""
     mod = as_module(mod)
     target = parse_target(target)
     whole = _legalized(mod)
     callees: dict[str, Callable] = {}
-    for name in whole.prim_funcs:
+    for k, name in enumerate(whole.prim_funcs):
+        if progress is not None:
+            progress(k, len(whole.prim_funcs))
         kernel = compile_kernel(whole, name, target, checked)
         callees[name] = TensorFunction(name, kernel)
     compile_graph(whole, callees)

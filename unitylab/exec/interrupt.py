@@ -71,6 +71,12 @@ def interruptible(run: Callable[[int], int]) -> Callable[[int], int]:
     return call
 
 
+def stop_kernels(asked: bool = True) -> None:
+    """Asks kernels that run in other threads than the main one to return with an error, or takes
+    the request back. Those whose loops have a known end go on to it."""
+    stop.value = int(asked)
+
+
 def _forget() -> None:
     """A forked process has no watching thread yet."""
     global _watch

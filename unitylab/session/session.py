@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import ClassVar
 
-from ..exec import build
+from ..exec import Executable, build
 from ..ir.errors import UnityLabError
 from ..ir.module import IRModule, as_module
 from ..ir.node import Node
@@ -245,7 +245,14 @@ class Session:
     def build(self, step: int | str | None = None):
         """The machine code of a step."""
         at = self.current if step is None else self.history.find(step)
-        return build(at.module, target=self.target)
+        self.watch.start(f"compiling step {at.id}")
+        try:
+            return self._built(at.module)
+        finally:
+            self.watch.start("")
+
+    def _built(self, mod: IRModule) -> Executable:
+        return build(mod, target=self.target, progress=self.watch.reach)
 
     def profile(self, step: int | str | None = None, **sizes: int) -> dict[str, float]:
         """The seconds of each binding of the entry function, kept with the step. `sizes` sets
@@ -259,9 +266,11 @@ class Session:
             self._reference = None
         self.watch.start(f"measuring step {at.id}")
         try:
-            ex = build(at.module, target=self.target)
+            ex = self._built(at.module)
             self.watch.check()
-            found = ex.profile(self.entry, *self.inputs)
+            with self.watch.running():
+                found = ex.profile(self.entry, *self.inputs)
+            self.watch.check()
             at.time = ex.time(self.entry, *self.inputs, seconds=0.05).median
         finally:
             self.watch.start("")
@@ -314,9 +323,12 @@ class Session:
         if self._reference is None:
             self._reference = reference(self.steps[0].module, self.entry, self.inputs,
                                         lambda *_: self.watch.tick())
-        ex = build(at.module, target=self.target)
+        ex = self._built(at.module)
         in_place = is_prim(at.module, self.entry)
-        check = compare(run(ex[self.entry], self.inputs, in_place), self._reference)
+        with self.watch.running():
+            got = run(ex[self.entry], self.inputs, in_place)
+        check = compare(got, self._reference)
+        self.watch.check()
         if check.state == "ok" and self.measure:
             at.time = ex.time(self.entry, *self.inputs, seconds=0.05).median
         if check.state == "wrong" and at.parent is not None:

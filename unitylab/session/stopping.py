@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ..exec.interrupt import stop_kernels
 from ..ir.errors import UnityLabError
 from ..ir.transform import Recording, Rewrite
 
@@ -15,17 +17,23 @@ class Stopped(UnityLabError):
 
 @dataclass
 class Watch:
-    """What is going on (`what` is "" when nothing is) and how many small steps are `done`.
+    """What is going on (`what` is "" when nothing is), how many small steps are `done`, and of how
+    many (`total`, 0 where that is not known).
 
-    Another thread sets `stop`; the work notices at its next `tick`. `hear` is called at times."""
+    Another thread calls `ask_to_stop`; the work notices at its next `tick`, a kernel that repeats
+    without end by itself. `hear` is called at times."""
 
     what: str = ""
     done: int = 0
+    total: int = 0
     stop: bool = False
     hear: Callable[[], None] | None = None
 
     def start(self, what: str) -> None:
-        self.what, self.done = what, 0
+        self.what, self.done, self.total = what, 0, 0
+        if not what and self.stop:  # it ended before it noticed
+            self.stop = False
+            stop_kernels(False)
         if self.hear is not None:
             self.hear()
 
@@ -36,9 +44,32 @@ class Watch:
         if self.hear is not None and self.done % 256 == 0:
             self.hear()
 
+    def reach(self, done: int, total: int) -> None:
+        """So many of so many parts are done. Raises Stopped if the user asked for it."""
+        self.done, self.total = done, total
+        self.check()
+        if self.hear is not None:
+            self.hear()
+
+    def ask_to_stop(self) -> None:
+        """Stops what is going on; does nothing where nothing is."""
+        if self.what:
+            self.stop = True
+            stop_kernels()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Inside, machine code runs: an error of it after the user asked to stop is the stop."""
+        try:
+            yield
+        except UnityLabError:
+            self.check()
+            raise
+
     def check(self) -> None:
         if self.stop:
             self.stop = False
+            stop_kernels(False)
             raise Stopped(f"stopped while {self.what}", hint="nothing that was made is lost")
 
 

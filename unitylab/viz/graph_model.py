@@ -3,11 +3,12 @@ function; functions that it calls appear as groups around their own bindings."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..ir import relax
 from ..ir.module import IRModule
-from ..ir.node import Node
+from ..ir.node import EMPTY, Node
 from ..ir.op import Op
 from ..ir.prim import GlobalVar
 from ..ir.struct_info import (PrimStructInfo, ShapeStructInfo, StructInfo, TensorStructInfo,
@@ -175,34 +176,36 @@ def describe(value: Node) -> tuple[str, str, str]:
         type(value).__name__.removeprefix("Dataflow"), type(value).__name__.lower()), "value", ""
 
 
-def loop_tree(func: PrimFunc) -> list[dict]:
-    """The loops and blocks of a tensor program, one row each: depth, kind, text."""
+def loop_tree(func: PrimFunc, lines: Mapping[int, int] = EMPTY) -> list[dict]:
+    """The loops and blocks of a tensor program, one row each: depth, kind, text, and its line in
+    the module's script (`lines` by the ids of nodes)."""
     rows: list[dict] = []
+
+    def row(n: Node, depth: int, kind: str, text: str, extent: str) -> None:
+        rows.append({"depth": depth, "kind": kind, "text": text, "extent": extent,
+                     "line": lines.get(id(n), 0)})
 
     def visit(n: Node, depth: int) -> None:
         name = type(n).__name__
         if name == "For":
-            rows.append({"depth": depth, "kind": n.kind, "text": n.loop_var.name,
-                         "extent": _size(n.extent)})
+            row(n, depth, n.kind, n.loop_var.name, _size(n.extent))
             visit(n.body, depth + 1)
         elif name == "BlockRealize":
             b = n.block
             if b.iter_vars or b.name != "root":
                 kinds = "".join(i.kind[0].upper() for i in b.iter_vars)
-                rows.append({"depth": depth, "kind": "block", "text": b.name, "extent": kinds})
+                row(n, depth, "block", b.name, kinds)
                 depth += 1
             for a in b.alloc_buffers:
-                rows.append({"depth": depth, "kind": "alloc", "text": a.name,
-                             "extent": _dims(a.shape) + " " + a.scope})
+                row(a, depth, "alloc", a.name, _dims(a.shape) + " " + a.scope)
             if b.init is not None:
                 visit(b.init, depth)
             visit(b.body, depth)
         elif name == "BufferStore":
-            rows.append({"depth": depth, "kind": "store", "text": f"{n.buffer.name}[...] = ",
-                         "extent": ""})
+            row(n, depth, "store", f"{n.buffer.name}[...] = ", "")
         elif name == "AllocBuffer":
-            rows.append({"depth": depth, "kind": "alloc", "text": n.buffer.name,
-                         "extent": _dims(n.buffer.shape) + " " + n.buffer.scope})
+            row(n, depth, "alloc", n.buffer.name,
+                _dims(n.buffer.shape) + " " + n.buffer.scope)
         else:
             for c in n.children():
                 if type(c).__module__.endswith(".tir"):

@@ -7,27 +7,50 @@ import linecache
 from collections import defaultdict
 
 from ..ir.errors import Span
-from ..ir.tir import PrimFunc
+from ..ir.tir import Block, For, PrimFunc
 from ..script import print_document
+from ..script.document import Document
 
 LONGEST_MOVE_SEARCH = 4000  # changed lines among which moved ones are looked for
 
 
 def text_of(view, s) -> dict:
-    """`lines`, and `keys`: for each line the keys of the nodes on it (an empty list for none)."""
+    """`lines`; `keys`: for each line the keys of the nodes on it (an empty list for none);
+    `programs`: first and last line of the body of each tensor program; `ends`: the last line of
+    the loops and blocks that begin on a line. Lines count from 1."""
     if s.id not in view._texts:
         document = print_document(s.module)
         lines = document.text.splitlines()
         marks: list[list[str]] = [[] for _ in lines]
+        programs, ends = [], {}
         by_item, callers = _items(view, s)
         for span in document.spans:
             n = span.node
             found = by_item.get(id(getattr(n, "var", n)), []) if not isinstance(n, PrimFunc) \
                 else callers.get(id(n), [])
+            if isinstance(n, PrimFunc):
+                programs.append([_body_of(lines, span.line), span.end_line])
+            elif isinstance(n, (For, Block)) and span.end_line > span.line:
+                ends[span.line] = max(span.end_line, ends.get(span.line, 0))
             for line in range(span.line - 1, min(span.end_line, len(lines))):
                 marks[line] += [k for k in found if k not in marks[line]]
-        view._texts[s.id] = {"lines": lines, "keys": marks}
+        view._texts[s.id] = {"lines": lines, "keys": marks, "programs": programs, "ends": ends}
+        view._lines[s.id] = lines_of(document)
     return view._texts[s.id]
+
+
+def lines_of(document: Document) -> dict[int, int]:
+    """The first line of each node, by the node's id."""
+    found: dict[int, int] = {}
+    for span in document.spans:
+        found.setdefault(id(span.node), span.line)
+    return found
+
+
+def _body_of(lines: list[str], first: int) -> int:
+    """The line below the head of a function whose decorator is on line `first`."""
+    return next((k + 2 for k in range(first - 1, len(lines)) if lines[k].rstrip().endswith(":")),
+                first)
 
 
 def _items(view, s):

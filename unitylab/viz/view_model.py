@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ..ir.errors import UnityLabError
-from ..ir.tir import PrimFunc
 from ..session.actions import Action
 from ..session.diff import diff
 from ..session.numbers import bind_sizes, count
 from ..session.provenance import Provenance
 from ..session.session import Session
 from ..session.step import Step
+from .code_view import source
 from .graph_model import Graph, GraphNode, graph_of, loop_tree
 from .graph_picture import picture
 from .measure_view import measures, numbers_of, numbers_rows, pairs
@@ -33,6 +33,7 @@ class SessionView:
         self._by_key: dict[int, dict[str, GraphNode]] = {}
         self._views: dict[tuple, dict] = {}
         self._texts: dict[int, dict] = {}
+        self._lines: dict[int, dict[int, int]] = {}
         self._provenance: dict[int, Provenance] = {}
         self._actions: dict[str, Action] = {}
         self._numbers: dict[tuple, object] = {}
@@ -120,7 +121,8 @@ class SessionView:
             text = text_of(self, s)
             self._views[key] = {
                 "id": s.id, "base": key[1], "graph": picture(self, s, before), "text": text,
-                "loops": {name: loop_tree(f) for name, f in s.module.prim_funcs.items()},
+                "loops": {name: loop_tree(f, self._lines[s.id])
+                          for name, f in s.module.prim_funcs.items()},
                 **self.compared(s, before, text)}
         return {**self._views[key], "chosen": base is not None,
                 "numbers": numbers_rows(self, s, before), "measures": measures(self, s)}
@@ -222,14 +224,9 @@ class SessionView:
 
     # --- code -------------------------------------------------------------------------------
 
-    def source(self, number: int, kind: str, function: str | None = None) -> str:
-        """The LLVM IR or assembly of a step (of one of its tensor programs)."""
-        step = self.session.history.find(number)
-        if function and not isinstance(step.module.functions.get(function), PrimFunc):
-            function = None
-        if number not in self._built:
-            self._built = {number: self.session.build(number)}
-        return self._built[number].source(kind, func=function)
+    def source(self, number: int, kind: str, key: str | None = None) -> list[dict]:
+        """The LLVM IR or assembly of a step, of the programs at a node if there are some."""
+        return source(self, self.session.history.find(number), kind, key)
 
 
 PATTERNS = {0: "kElemWise", 1: "kBroadcast", 2: "kInjective", 3: "kCommReduce",

@@ -56,7 +56,8 @@ class Workbench(anywidget.AnyWidget):
     def report(self) -> None:
         """Shows what is going on."""
         watch = self.session.watch
-        self.progress = {"what": watch.what, "done": watch.done} if watch.what else {}
+        self.progress = {"what": watch.what, "done": watch.done,
+                         "total": watch.total} if watch.what else {}
 
     def about(self) -> dict:
         """What stands in the header and in the list of passes."""
@@ -132,8 +133,7 @@ class Workbench(anywidget.AnyWidget):
         self.refresh()
 
     def stop(self) -> None:
-        if self.session.watch.what:
-            self.session.watch.stop = True
+        self.session.watch.ask_to_stop()
 
     def places(self, name: str) -> int:
         found = self.session.places().of(name)
@@ -183,7 +183,7 @@ CHANGES = {
 ANSWERS = {
     **CHANGES,
     "stop": Workbench.stop,
-    "source": lambda w, step, kind, function=None: w.model.source(step, kind, function),
+    "source": lambda w, step, kind, key=None: w.model.source(step, kind, key),
     "inspect": lambda w, step, key: w.model.inspect(step, key),
     "rewrites": lambda w, step: w.model.rewrites(step),
     "rewrite": lambda w, step, k: w.model.rewrite(step, k),

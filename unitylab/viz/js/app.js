@@ -16,6 +16,7 @@ class App {
   constructor(model, el) {
     this.model = model;
     this.selected = null; // the key of a node
+    this.line = 0; // a line of a tensor program in the step's script, 0 for none
     this.tab = { left: "graph", right: "diff" };
     this.waiting = new Map();
     this.count = 0;
@@ -101,7 +102,7 @@ class App {
 
   draw() {
     const stamp = `${this.current}/${this.view.base}/${this.history.length}/${this.info.version}`;
-    if (stamp !== this.stamp) { this.answers.clear(); this.stamp = stamp; }
+    if (stamp !== this.stamp) { this.answers.clear(); this.stamp = stamp; this.line = 0; }
     this.frame.draw();
   }
 
@@ -121,8 +122,31 @@ class App {
 
   // --- selection ------------------------------------------------------------------------------
   select(key, from = "") {
-    this.selected = this.selected === key ? null : key;
+    this.selected = this.selected === key && !this.line ? null : key;
+    this.line = 0;
     this.frame.mark(from);
+  }
+
+  // a line of the step's script: of a tensor program (then loops, LLVM and assembly light up line
+  // by line) or of a binding; `keys` are those of the nodes that it belongs to
+  selectLine(line, keys, from = "") {
+    const key = keys.includes(this.selected) ? this.selected : keys[0] ?? null;
+    if (!this.inProgram(line)) { if (key) this.select(key, from); return; }
+    const again = this.line === line;
+    this.line = again ? 0 : line;
+    this.selected = key;
+    if (!again) this.frame.say(`line ${line}: ${this.view.text.lines[line - 1].trim()}`);
+    this.frame.mark(from);
+  }
+
+  inProgram(line) {
+    return (this.view.text?.programs || []).some(([a, b]) => line >= a && line <= b);
+  }
+
+  // whether a line is the selected one (2), in the selected loop or block (1), or neither (0)
+  lit(line) {
+    if (!this.line || line < this.line) return 0;
+    return line === this.line ? 2 : Number(line <= (this.view.text.ends[this.line] || 0));
   }
 
   node(key = this.selected) { return key ? this.nodes().get(key) : undefined; }

@@ -1,46 +1,55 @@
-// LLVM IR and assembly of the selected program, or of all.
+// LLVM IR and assembly of the selected program, or of all; every line knows its line of the script.
+
+const MOST_CODE = 4000; // lines that are drawn
 
 const codePane = (kind, title) => pane(kind, {
   title,
   region: "right",
   live: true,
   render(app, body) {
-    const callee = app.node()?.callee || null;
+    const key = callOf(app);
     body.append(note("compiling…"));
-    body.shown = callee;
-    app.askOnce("source", { step: app.current, kind, function: callee }).then((text) => {
-      if (body.shown !== callee) return;
-      const lines = text.split("\n");
-      const hot = hotLoop(lines);
-      body.replaceChildren(h("div", { class: "ul-text" }, lines.slice(0, 4000).map((t, i) =>
-        h("div", { class: `ul-line${hot.has(i) ? " ul-hot" : ""}`,
-          title: hot.has(i) ? "the innermost loop" : null },
-        h("span", { class: "ul-lineno" }, String(i + 1)),
-        h("span", { class: "ul-linesign" }, hot.has(i) ? "●" : ""), h("code", {}, coloured(t))))));
+    body.shown = key;
+    const stamp = app.stamp;
+    app.askOnce("source", { step: app.current, kind, key }).then((parts) => {
+      if (body.shown !== key || stamp !== app.stamp || body.hidden) return;
+      body.replaceChildren(parts.length ? drawCode(app, parts)
+        : note("There is no tensor program here: library calls are machine code of others."));
+      if (app.line) markLines(app, body, "draw");
+      else body.scrollTop = Math.max(0, (body.querySelector(".ul-hot")?.offsetTop || 0) - 80);
     }).catch((e) => body.replaceChildren(note(e.message)));
   },
   mark(app, body, from) {
-    if (body.shown !== (app.node()?.callee || null)) app.drawPane(kind);
+    if (body.shown !== callOf(app)) app.drawPane(kind);
+    else markLines(app, body, from === kind ? "text" : from);
   },
+  keys: lineKeys,
 });
 
-// the lines of the loop with the most vector arithmetic: from a label to the jump back to it
-const hotLoop = (lines) => {
-  const label = new Map();
-  let best = [0, 0, 0];
-  lines.forEach((t, i) => {
-    const l = /^([.\w$]+):/.exec(t);
-    if (l) label.set(l[1], i);
-    const j = /^\s+j\w+\s+([.\w$]+)/.exec(t);
-    const start = j ? label.get(j[1]) : undefined;
-    if (start === undefined) return;
-    const work = lines.slice(start, i).filter((x) => /^\s+v?(fm|mul|add|max|p?dp)/.test(x)).length;
-    const share = work / (i - start + 1);
-    if (work && share > best[0]) best = [share, start, i];
+const callOf = (app) => (app.node() && !["param", "output"].includes(app.node().kind)
+  ? app.selected : null);
+
+const drawCode = (app, parts) => {
+  let left = MOST_CODE;
+  const rows = parts.flatMap(({ name, keys, rows: all }) => {
+    const mine = all.slice(0, Math.max(0, left));
+    left -= mine.length;
+    return [parts.length > 1 && h("h4", { class: "ul-program" }, name),
+      ...mine.map(([text, line, hot], i) => codeLine(app, keys, i, text, line, hot))];
   });
-  const length = best[2] ? best[2] - best[1] + 1 : 0;
-  return new Set(Array.from({ length }, (_, i) => best[1] + i));
+  if (left <= 0) rows.push(note(`the first ${MOST_CODE} lines; select a node for its own`));
+  return h("div", { class: "ul-text" }, rows);
 };
+
+const codeLine = (app, keys, i, text, line, hot) => h("div", {
+  class: `ul-line${hot ? " ul-hot" : ""}`, "data-keys": keys.join(" "), "data-line": line || null,
+  title: [line && `line ${line} of the script: ${app.view.text.lines[line - 1].trim()}`,
+    hot && "in the loop that does most of the work"].filter(Boolean).join("; ") || null,
+  onclick: () => app.selectLine(line, keys, "code") },
+h("span", { class: "ul-lineno" }, String(i + 1)),
+h("span", { class: "ul-lineno ul-from" }, line ? `‹${line}` : ""),
+h("span", { class: "ul-linesign", "aria-label": hot ? "hot loop" : null }, hot ? "●" : ""),
+h("code", {}, coloured(text)));
 
 codePane("llvm", "LLVM");
 codePane("asm", "Assembly");

@@ -30,7 +30,6 @@ class Frame {
   header() {
     const { app } = this;
     return h("header", { class: "ul-header" }, this.title, this.status,
-      h("span", { class: "ul-space" }),
       button("Undo", "back one step (u)", () => app.act("undo"), "ul-live"),
       button("Redo", "forward again (r)", () => app.act("redo"), "ul-live"),
       button("Copy as Python", "the way here as a program", () => this.python(), "ul-live"),
@@ -138,8 +137,9 @@ class Frame {
 
   progress(p) {
     if (!p || !p.what) { this.say(""); return; }
-    const share = p.total ? ` ${p.done} of ${p.total}` : "";
-    this.status.replaceChildren(`${p.what}${share} `,
+    const part = p.total ? h("progress", { max: p.total, value: p.done, "aria-label":
+      `${p.done} of ${p.total}` }) : p.done > 0 && ` ${p.done}`;
+    this.status.replaceChildren(`${p.what} `, part || "", " ",
       button("Stop", "stop this work, keep what is done (Esc)", () => this.app.ask("stop"),
         "ul-stop"));
   }

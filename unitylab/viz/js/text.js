@@ -33,9 +33,10 @@ const LINE = { "+": ["added", "+", "added"], "-": ["removed", "−", "removed"],
 const drawLine = (app, [old, now, sign, text, keys, other]) => {
   const [cls, mark, said] = LINE[sign] || ["same", "", ""];
   const where = other === undefined ? said : `${said} ${other + 1}`;
+  const line = app.preview ? 0 : now;
   return h("div", { class: `ul-line ul-sign-${cls}`, "data-keys": keys.join(" "), title: where,
-    onclick: () => keys.length && app.select(keys.includes(app.selected) ? app.selected : keys[0],
-      "text") },
+    "data-line": app.inProgram(line) ? line : null,
+    onclick: () => app.selectLine(line, keys, "text") },
   h("span", { class: "ul-lineno" }, String(now ?? old ?? "")),
   h("span", { class: "ul-linesign", "aria-label": where || null }, mark),
   h("code", {}, coloured(text)));
@@ -71,27 +72,33 @@ const drawRows = (app, all, folds = true) => {
   return h("div", { class: "ul-text" }, out);
 };
 
+// lights up the selected line, what is inside of the selected loop, or all lines of a node
 const markLines = (app, body, from) => {
-  const key = app.selected;
   let first = null;
-  for (const l of body.querySelectorAll(".ul-line[data-keys]")) {
-    const on = key !== null && l.dataset.keys.split(" ").includes(key);
-    l.classList.toggle("ul-selected", on);
-    if (on && !first) first = l;
+  for (const l of body.querySelectorAll(".ul-line")) {
+    const lit = app.line ? app.lit(Number(l.dataset.line)) : app.selected !== null &&
+      body.shown !== app.selected && l.dataset.keys.split(" ").includes(app.selected) ? 2 : 0;
+    l.classList.toggle("ul-selected", lit === 2);
+    l.classList.toggle("ul-within", lit === 1);
+    if (lit && !first) first = l;
   }
   if (first && from !== "text") reveal(body, first);
 };
 
-// moves the selection from line to line that stands for something
+// moves the selection to the next line that stands for something else
 const nextLine = (by) => (app, body) => {
-  const lines = [...body.querySelectorAll('.ul-line[data-keys]:not([data-keys=""])')];
+  const lines = [...body.querySelectorAll('.ul-line[data-line],.ul-line:not([data-keys=""])')];
   if (!lines.length) { body.scrollTop += by * 40; return; }
-  const at = lines.findLastIndex((l) => l.classList.contains("ul-selected"));
+  const lit = (l) => l.classList.contains("ul-selected");
+  const at = lines.includes(body.cursor) && lit(body.cursor) ? lines.indexOf(body.cursor)
+    : lines.findLastIndex(lit);
+  const what = (l) => l?.dataset.line || l?.dataset.keys;
   let k = at + by;
-  while (lines[k]?.classList.contains("ul-selected")) k += by;
-  const line = lines[(k + lines.length) % lines.length];
-  const key = line.dataset.keys.split(" ")[0];
-  if (key !== app.selected) app.select(key, "line");
+  while (lines[k] && what(lines[k]) === what(lines[at])) k += by;
+  body.cursor = lines[(k + lines.length) % lines.length];
+  const { line, keys } = body.cursor.dataset;
+  app.selectLine(Number(line || 0), keys ? keys.split(" ") : [], "line");
+  reveal(body, body.cursor);
 };
 const lineKeys = { ArrowDown: nextLine(1), ArrowUp: nextLine(-1) };
 
