@@ -8,6 +8,8 @@ from unitylab.interp.interpreter import interpret
 from unitylab.interp.packed import register_func
 from unitylab.ir import relax
 from unitylab.ir.errors import BoundsError, BuildError, RuntimeCallError
+from unitylab.ir.structural import structural_equal
+from unitylab.pipelines import legalize
 from unitylab.script import parse
 from unitylab.transforms.relax.legalize_ops import LegalizeOps
 
@@ -129,7 +131,7 @@ def main(x: R.Tensor(("n", 64), "float32")) -> R.Tensor(("n", 64), "float32"):
 """
     x = tensor(32, 64) * np.float32(0.1)
     run_both(text, x)
-    plan = build(parse(text))["main"]
+    plan = build(parse(text), pipeline=legalize)["main"]
     plan(x)
     (act,), = plan.idle.values()
     assert len(plan.internals) == 4 and len(act.blobs) == 3
@@ -322,13 +324,36 @@ def test_sources():
 
 
 def test_timing_and_profile():
-    ex = build(parse(RFC))
+    ex = build(parse(RFC), pipeline=legalize)
     x, w = tensor(8, 8), tensor(8, 8)
     timing = ex.time("main", x, w, repeats=10)
     assert timing.runs == 10 and 0 < timing.min <= timing.p10 <= timing.median <= timing.p90
     steps = ex.profile("main", x, w)
     assert [s.label for s in steps] == ["lv0", "lv1", "lv2", "gv"]
     assert [s.kind for s in steps] == ["kernel", "kernel", "kernel", "library"]
+
+
+def test_operators_are_fused_and_scheduled_by_default():
+    mod = parse("""
+@R.function
+def main(x: R.Tensor((64, 64), "float32"), w: R.Tensor((64, 64), "float32")):
+    with R.dataflow():
+        y = R.nn.relu(R.matmul(x, w))
+        R.output(y)
+    return y
+""")
+    x, w = tensor(64, 64), tensor(64, 64)
+    whole, apart = build(mod, "native -threads=1"), build(mod, pipeline=legalize)
+    assert len(whole.profile("main", x, w)) == 1 and len(apart.profile("main", x, w)) == 2
+    assert whole.mod["main"] is mod and "T.vectorized" in whole.compiled.script()
+    assert "T.parallel" not in whole.compiled.script()
+    np.testing.assert_allclose(whole["main"](x, w), np.maximum(x @ w, 0), rtol=1e-4, atol=1e-5)
+
+
+def test_programs_that_are_there_already_stay_as_they_are_written():
+    ex = build(parse(RFC))
+    assert structural_equal(ex.compiled["mm"].body, ex.mod["mm"].body)
+    assert "mm" in ex.kernels
 
 
 def test_operators_without_a_program_run_their_reference():

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..ir.errors import StructInfoError, TransformError
 from ..ir.module import IRModule, as_module
-from ..ir.tir import BaseFunc
-from ..ir.transform import apply
+from ..ir.op import Op
+from ..ir.relax import Call
+from ..ir.tir import BaseFunc, PrimFunc
+from ..ir.transform import Pass, Sequential
+from ..ir.visitor import collect
+from ..pipelines import default
+from ..schedule.default_schedule import SCHEDULED, DefaultSchedule
 from ..target import Target, parse_target
-from ..transforms.relax.legalize_ops import LegalizeOps
+from ..transforms.tir.op_pattern import OpPattern
 from .executable import Executable
 from .graph import compile_graph
 from .kernel import compile_kernel
 from .tensor_function import TensorFunction
 
 
+# tensor programs that are there already are neither fused nor scheduled
+_AS_WRITTEN = {"op_pattern": int(OpPattern.OPAQUE), SCHEDULED: True}
+
+
 def build(mod: IRModule | BaseFunc, target: str | Target = "native", *,
-          checked: bool = True,
+          pipeline: Sequence[Pass] = default, checked: bool = True,
           progress: Callable[[int, int], None] | None = None) -> Executable:
     """Machine code for the functions of a module, at whatever stage it is.
 
-    Operators that are not legalized yet are so on the way; those without a computation run their
-    NumPy reference. Blocks and buffers are lowered on the way. The module itself stays as it is.
+    Where the graph still has operators, `pipeline` fuses, legalizes and schedules them first;
+    operators without a computation run their NumPy reference. Tensor programs that are there
+    already are compiled as they are written: blocks and buffers are lowered on the way. The
+    module itself stays as it is; `compiled` of the result is the module after the pipeline.
 
     target: "native", with `-threads=N` for the threads of parallel loops (all cores by default).
+    pipeline: the passes for graphs with operators; `ul.pipelines.legalize` keeps each operator
+        a kernel of its own, without a schedule.
     checked: an access that is not proven to stay inside of its buffer is checked when it runs;
         with False it is not, and a wrong program may crash the process.
     progress: is called before each tensor program with the number of those that are done and of
@@ -32,7 +46,7 @@ def build(mod: IRModule | BaseFunc, target: str | Target = "native", *,
     Raises BuildError where there is no machine code for something."""
     mod = as_module(mod)
     target = parse_target(target)
-    whole = _legalized(mod)
+    whole = _lowered(mod, pipeline, target) if _has_operators(mod) else mod
     callees: dict[str, Callable] = {}
     for k, name in enumerate(whole.prim_funcs):
         if progress is not None:
@@ -40,14 +54,23 @@ def build(mod: IRModule | BaseFunc, target: str | Target = "native", *,
         kernel = compile_kernel(whole, name, target, checked)
         callees[name] = TensorFunction(name, kernel)
     compile_graph(whole, callees)
-    return Executable(mod, target, callees)
+    return Executable(mod, target, callees, whole)
 
 
-def _legalized(mod: IRModule) -> IRModule:
-    """The module with operators as tensor programs; as it is if one of them cannot be."""
-    if not mod.graph_funcs:
-        return mod
+def _has_operators(mod: IRModule) -> bool:
+    """Whether a graph calls an operator that says how it is computed."""
+    return any(isinstance(c.op, Op) and c.op.te is not None
+               for f in mod.graph_funcs.values() for c in collect(f, Call))
+
+
+def _lowered(mod: IRModule, pipeline: Sequence[Pass], target: Target) -> IRModule:
+    """The module after the pipeline; as it is if an operator has no tensor program after all."""
+    kept = mod.map_functions(lambda _, f: f.with_attrs(**_AS_WRITTEN | f.attrs), PrimFunc)
     try:
-        return apply(LegalizeOps(), mod)
+        return Sequential([_for_target(p, target) for p in pipeline])(kept)
     except (StructInfoError, TransformError):
         return mod
+
+
+def _for_target(p: Pass, target: Target) -> Pass:
+    return replace(p, target=str(target)) if isinstance(p, DefaultSchedule) else p

@@ -20,10 +20,13 @@ from .work import Work
 
 
 class Executable:
-    """The functions of a module in machine code, by name: `ex["main"](*arrays)`."""
+    """The functions of a module in machine code, by name: `ex["main"](*arrays)`.
 
-    def __init__(self, mod: IRModule, target: Target, callees: dict[str, Callable]):
-        self.mod, self.target, self._callees = mod, target, callees
+    `mod` is the module that was given to `build`, `compiled` what its pipeline made of it."""
+
+    def __init__(self, mod: IRModule, target: Target, callees: dict[str, Callable],
+                 compiled: IRModule):
+        self.mod, self.target, self._callees, self.compiled = mod, target, callees, compiled
 
     def __getitem__(self, name: str) -> Callable:
         found = self._callees.get(name)

@@ -15,7 +15,7 @@ from ..ir.structural import structural_equal
 from ..ir.tir import BaseFunc, PrimFunc
 from ..ir.transform import Pass, Rewrite, Sequential, apply, as_pass
 from ..verify import well_formed
-from ..pipelines import default
+from ..pipelines import default, legalize
 from . import save as files
 from .actions import Action, Places, graph_actions, program_actions
 from .describe import describe
@@ -252,7 +252,7 @@ class Session:
             self.watch.start("")
 
     def _built(self, mod: IRModule) -> Executable:
-        return build(mod, target=self.target, progress=self.watch.reach)
+        return build(mod, target=self.target, pipeline=legalize, progress=self.watch.reach)
 
     def profile(self, step: int | str | None = None, **sizes: int) -> dict[str, float]:
         """The seconds of each binding of the entry function, kept with the step. `sizes` sets
