@@ -215,11 +215,26 @@ class Schedule:
             self.trace.append(Instruction("get_block", (), given, (handle,), True))
             return
         realize = child_realizes(node.body)[0]
-        block = self._handle(name, realize.block)
-        self._introduce(block)
+        block = self._recorded(realize.block)
+        if block is None:
+            block = self._handle(name, realize.block)
+            self._introduce(block)
         loops = Nest(self._program(name)).loops(realize.block)
-        outputs = tuple(handle if l is node else self._handle(name, l) for l in loops)
+        outputs = tuple(handle if l is node else self._silent_handle(name, l) for l in loops)
         self.trace.append(Instruction("get_loops", (), {"block": block}, outputs))
+
+    def _recorded(self, node: Node) -> Handle | None:
+        """A handle of a node that the trace knows."""
+        return next((h for h, (_, n) in self._targets.items()
+                     if n is node and h not in self._silent), None)
+
+    def _silent_handle(self, name: str, node: Node) -> Handle:
+        """The handle of a node that the trace is about to learn of, a new one if there is none."""
+        known = next((h for h in self._silent if self._targets.get(h, (0, 0))[1] is node), None)
+        if known is None:
+            return self._handle(name, node)
+        self._silent.discard(known)
+        return known
 
 
 def _handles(values) -> list[Handle]:

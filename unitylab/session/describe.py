@@ -11,8 +11,8 @@ from .step import Step
 def describe(session, at: Step, variable: str | None = None) -> str:
     """History, graph, changes and costs of a step; with `variable` its story first."""
     parts = [_variable(session, at, variable)] if variable else []
-    parts += [_history(session, at), _graph(session, at), _changes(session, at),
-              _costs(session, at)]
+    parts += [_history(session, at), _graph(session, at), _loops(session, at),
+              _changes(session, at), _costs(session, at)]
     return "\n\n".join(p for p in parts if p) + "\n"
 
 
@@ -40,6 +40,15 @@ def _graph(session, at: Step) -> str:
             lines.append(f"  graph function {name}({params}), {len(func.body.bindings)} bindings")
             lines += [f"    {_binding(b)}" for b in func.body.bindings]
     return "\n".join(lines)
+
+
+def _loops(session, at: Step) -> str:
+    """The loops of the function that runs, if it is a tensor program, and its measured speed."""
+    if not isinstance(at.module.functions.get(session.entry), PrimFunc):
+        return ""
+    speed = session.known_speed(session.entry, at.id)
+    return f"Loops of {session.loop_tree(session.entry, at.id)}" + \
+        (f"\n  measured: {speed}" if speed else "")
 
 
 def _binding(b: relax.Binding) -> str:

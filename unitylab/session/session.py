@@ -23,6 +23,7 @@ from .diff import Diff, diff
 from .export import to_python
 from .history import History
 from .inputs import entry_point, is_prim, sample_inputs
+from .loop_lab import LoopLab
 from .numbers import Numbers, count
 from .passes import find_pass
 from .provenance import Origin, Provenance
@@ -31,7 +32,7 @@ from .stopping import Stopped, Watch, Watched
 from .verify import compare, first_wrong_binding, reference, run
 
 
-class Session:
+class Session(LoopLab):
     """A module on its way through passes.
 
     inputs   arguments of the entry function for the checks (made at random if not given)

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ..target.caches import host_caches
+
 _LINUX = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
 @dataclass(frozen=True)
 class CacheLevel:
     """One level of cache: `size` and `line` in bytes, `ways` lines a set. `assumed`: the machine
-    does not tell, these are common sizes."""
+    does not tell the ways, they are common ones."""
 
     name: str
     size: int
@@ -32,15 +34,12 @@ class CacheLevel:
             (" (assumed)" if self.assumed else "")
 
 
-ASSUMED = (CacheLevel("L1", 32 * 2**10, 8, assumed=True),
-           CacheLevel("L2", 512 * 2**10, 8, assumed=True),
-           CacheLevel("L3", 8 * 2**20, 16, assumed=True))
-
-
 @cache
 def caches() -> tuple[CacheLevel, ...]:
     """The data caches that a core reads through, nearest first."""
-    return read_caches(_LINUX) or ASSUMED
+    return read_caches(_LINUX) or tuple(CacheLevel(f"L{k + 1}", size, 8 if k < 2 else 16,
+                                                   assumed=True)
+                                        for k, size in enumerate(host_caches()))
 
 
 def read_caches(folder: Path) -> tuple[CacheLevel, ...]:

@@ -60,20 +60,22 @@ def iteration_order(func: PrimFunc, sizes: Mapping[Var, int] | None = None,
     run, sizes = as_run(func), dict(sizes or {})
     whole = Plan(run, sizes)
     most = _most(run, sizes, limit)
-    plan = Plan(run, sizes, lambda loop, extent: _shown(loop, most))
-    return _Recorder(plan, whole).order()
+    return _Recorder(_clamped(run, sizes, most), whole).order()
 
 
-def _shown(loop: For, most: int) -> int:
-    """The iterations that are shown: of a vector twice as many, they are one step."""
-    return 2 * most if loop.kind == tir.VECTORIZED else most
+def _clamped(run: PrimFunc, sizes: dict, most: int) -> Plan:
+    """The plan of the first `most` iterations of each loop; of a vector, which is one step, twice
+    as many."""
+    def shown(loop: For, extent: int) -> int:
+        return 2 * most if loop.kind == tir.VECTORIZED else most
+    return Plan(run, sizes, shown)
 
 
 def _most(run: PrimFunc, sizes: dict, limit: int) -> int:
     """The largest number of iterations a loop that keeps to the limit."""
     best, n = 2, 2
     while n <= 64:
-        if _steps(Plan(run, sizes, lambda loop, extent: _shown(loop, n))) > limit:
+        if _steps(_clamped(run, sizes, n)) > limit:
             break
         best, n = n, n + 1
     return best
@@ -108,7 +110,7 @@ class _Recorder:
         clock = np.concatenate([r[0] for r in self.rows] or [np.zeros(0, np.int64)])
         tick = np.concatenate([r[1] for r in self.rows] or [clock])
         order = np.argsort(tick, kind="stable")
-        times, first, step = np.unique(clock, return_index=True, return_inverse=True)
+        _, first, step = np.unique(clock, return_index=True, return_inverse=True)
         width = max((len(b.shape) for b in self.buffers), default=1)
         join = lambda k: np.concatenate([r[k] for r in self.rows] or [np.zeros(0, np.int64)])
         index = np.concatenate([_wide(r[4], width) for r in self.rows]) if self.rows else \
