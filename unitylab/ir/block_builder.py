@@ -28,7 +28,7 @@ from .relax import Var as RelaxVar
 from .struct_info import StructInfo
 from .structural import structural_equal
 from .structural_hash import structural_hash
-from .te_program import lower_te
+from .te.program import lower_te
 from .tir import BaseFunc
 
 PACKAGE = str(Path(__file__).parents[1])

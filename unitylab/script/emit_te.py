@@ -10,7 +10,7 @@ from ..ir.module import fresh_name
 from ..ir.prim import GlobalVar
 from ..ir.relax import Call, Expr
 from ..ir.structural import structural_equal
-from ..ir.te_program import lower_te
+from ..ir.te.program import lower_te
 
 
 def emit_te(parser, n: ast.Call) -> Call:

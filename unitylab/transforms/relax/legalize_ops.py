@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...ir.te_program import lower_te
 from ...ir.errors import StructInfoError
 from ...ir.module import IRModule
 from ...ir.node import EMPTY, FrozenDict
@@ -13,6 +12,7 @@ from ...ir.op import Op
 from ...ir.prim import FloatImm, GlobalVar, IntImm, PrimExpr, as_int, literal
 from ...ir.relax import Call, Constant, Expr, Function, ShapeExpr, Tuple, VarBinding, info_of
 from ...ir.struct_info import PrimStructInfo, StructInfo, TensorStructInfo, TupleStructInfo
+from ...ir.te.program import lower_te
 from ...ir.transform import Pass, Recorder
 from ..private_functions import PrivateFunctions
 from .binding_mutator import BindingMutator

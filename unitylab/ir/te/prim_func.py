@@ -1,30 +1,16 @@
-"""Tensor expressions: say what each element is, get a tensor program.
-
-    A = te.placeholder((n, k), "float32", name="A")
-    B = te.placeholder((k, m), "float32", name="B")
-    r = te.reduce_axis((0, k), name="k")
-    C = te.compute((n, m), lambda i, j: te.sum(A[i, r] * B[r, j], axis=r), name="C")
-    func = te.create_prim_func([A, B, C])
-"""
+"""From tensor expressions to tensor programs."""
 
 from __future__ import annotations
 
-import builtins
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import ml_dtypes
-import numpy as np
-
-from . import prim
-from .dtypes import INT32, INT64, DataType
-from .dtypes import dtype as as_dtype
-from .errors import StructInfoError
-from .node import EMPTY, FrozenDict, Node, child, definition, node, note, plain
-from .prim import PrimExpr, Var, literal
-from .structural import structural_equal
-from .tir import (
-    REDUCE,
+from .. import prim
+from ..dtypes import INT32
+from ..errors import StructInfoError
+from ..node import FrozenDict
+from ..prim import PrimExpr, Var, literal
+from ..structural import structural_equal
+from ..tir import (
     SPATIAL,
     Bind,
     Block,
@@ -33,7 +19,6 @@ from .tir import (
     BufferLoad,
     BufferRegion,
     BufferStore,
-    CommReducer,
     For,
     IterVar,
     PrimFunc,
@@ -44,173 +29,11 @@ from .tir import (
     root_block,
     seq,
 )
-from .visitor import Mutator, Substitute, collect, walk
-
-
-@node
-class Tensor(Node):
-    """One output of a tensor computation. `op` None: an input. Index it as `A[i, j]`."""
-
-    name: str = note()
-    shape: tuple[PrimExpr, ...] = child()
-    dtype: DataType = plain()
-    op: Compute | None = child(None)
-    index: int = plain(0)
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    def __getitem__(self, indices) -> TensorLoad:
-        indices = indices if isinstance(indices, tuple) else (indices,)
-        if len(indices) != self.ndim:
-            raise StructInfoError(f"{self.name} has {self.ndim} dimensions, "
-                                  f"{len(indices)} indices given")
-        return TensorLoad(self, tuple(i.var if isinstance(i, IterVar) else literal(i)
-                                      for i in indices))
-
-    def __call__(self, *indices) -> TensorLoad:
-        return self[indices]
-
-
-@node
-class TensorLoad(PrimExpr):
-    """An element of a tensor inside of a tensor expression."""
-
-    tensor: Tensor = plain()
-    indices: tuple[PrimExpr, ...] = child()
-
-    @property
-    def dtype(self) -> DataType:
-        return self.tensor.dtype
-
-
-@node
-class Compute(Node):
-    """The rule of a tensor: `body` for each point of `axis` (several bodies: several outputs)."""
-
-    name: str = plain()
-    axis: tuple[IterVar, ...] = definition()
-    body: tuple[PrimExpr, ...] = child()
-    attrs: FrozenDict = child(EMPTY)
-
-
-def placeholder(shape, dtype: str = "float32", name: str = "placeholder") -> Tensor:
-    """An input tensor."""
-    return Tensor(name, _dims(shape), as_dtype(dtype))
-
-
-def _dims(shape) -> tuple[PrimExpr, ...]:
-    shape = shape if isinstance(shape, (tuple, list)) else (shape,)
-    return tuple(literal(s, INT64) if isinstance(s, int) else s for s in shape)
-
-
-def reduce_axis(dom, name: str = "rv") -> IterVar:
-    """A reduction axis over `(begin, end)`."""
-    begin, end = (literal(d, INT64) if isinstance(d, int) else d for d in dom)
-    return IterVar(Var(name, end.dtype), Range(begin, prim.sub(end, begin)), REDUCE)
-
-
-def compute(shape, rule: Callable, name: str = "compute", attrs=None):
-    """The tensor with `rule(*indices)` at each point; a tuple of tensors if the rule gives one.
-
-    Index variables are named after the parameters of `rule`."""
-    dims = _dims(shape)
-    axis = tuple(IterVar(Var(n, d.dtype), Range(literal(0, d.dtype), d), SPATIAL)
-                 for n, d in zip(_axis_names(rule, len(dims)), dims))
-    result = rule(*[a.var for a in axis])
-    several = isinstance(result, (tuple, list))
-    bodies = tuple(map(literal, result)) if several else (literal(result),)
-    op = Compute(name, axis, bodies, FrozenDict(attrs or {}))
-    outs = tuple(Tensor(f"{name}.v{i}" if several else name, dims, b.dtype, op, i)
-                 for i, b in enumerate(bodies))
-    return outs if several else outs[0]
-
-
-def _axis_names(rule: Callable, ndim: int) -> list[str]:
-    names = [p.name for p in inspect.signature(rule).parameters.values()
-             if p.kind is not inspect.Parameter.VAR_POSITIONAL and p.default is p.empty]
-    return names if len(names) == ndim else [f"i{k}" for k in range(ndim)]
-
-
-def comm_reducer(combine: Callable, identity: Callable, name: str = "reduce"):
-    """A reduction of the user's: `combine(x, y)` and `identity(dtype)`; returns
-    `f(expr, axis, where=None)`. Tuples reduce several values together (argmax)."""
-    def reduce(expr, axis, where=None):
-        source = tuple(map(literal, expr)) if isinstance(expr, (tuple, list)) else (literal(expr),)
-        lhs = tuple(Var(f"x{i}" if i else "x", s.dtype) for i, s in enumerate(source))
-        rhs = tuple(Var(f"y{i}" if i else "y", s.dtype) for i, s in enumerate(source))
-        if isinstance(expr, (tuple, list)):
-            result = tuple(map(literal, combine(lhs, rhs)))
-            start = tuple(map(literal, identity(*[s.dtype for s in source])))
-        else:
-            result, start = (literal(combine(*lhs, *rhs)),), (literal(identity(source[0].dtype)),)
-        reducer = CommReducer(lhs, rhs, result, start)
-        axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
-        where = None if where is None else literal(where)
-        parts = tuple(Reduce(reducer, source, axes, where, (), i) for i in range(len(source)))
-        return parts if isinstance(expr, (tuple, list)) else parts[0]
-    reduce.__name__ = name
-    return reduce
-
-
-def min_value(t: str) -> PrimExpr:
-    """The smallest finite value of a dtype."""
-    return _limit(as_dtype(t), smallest=True)
-
-
-def max_value(t: str) -> PrimExpr:
-    """The largest finite value of a dtype."""
-    return _limit(as_dtype(t), smallest=False)
-
-
-def _limit(t: DataType, smallest: bool) -> PrimExpr:
-    if t.is_bool:
-        return literal(not smallest)
-    info = ml_dtypes.finfo(t.numpy) if t.is_float else np.iinfo(t.numpy)
-    value = info.min if smallest else info.max
-    return literal(float(value) if t.is_float else int(value), t)
-
-
-sum = comm_reducer(prim.add, lambda t: literal(0, t), "sum")
-prod = comm_reducer(prim.mul, lambda t: literal(1, t), "prod")
-max = comm_reducer(prim.maximum, min_value, "max")
-min = comm_reducer(prim.minimum, max_value, "min")
-
-
-def var(name: str = "tindex", dtype: str = "int32") -> Var:
-    """A symbolic size or scalar argument."""
-    return Var(name, as_dtype(dtype))
-
-
-def const(value, dtype: str | None = None) -> PrimExpr:
-    """A literal (int32 or float32 unless said otherwise)."""
-    return literal(value, dtype)
-
-
-def if_then_else(condition, true_value, false_value) -> PrimExpr:
-    """One of two values, of which only that one is evaluated: it may guard an index."""
-    a, b = prim.unify(true_value, false_value)
-    return prim.Call(a.dtype, "if_then_else", (literal(condition), a, b))
-
-
-def all(*conditions) -> PrimExpr:
-    """All conditions hold."""
-    return prim.logical_and(*conditions)
-
-
-def any(*conditions) -> PrimExpr:
-    """One of the conditions holds."""
-    result = literal(False)
-    for condition in conditions:
-        result = prim.logical_or(result, condition)
-    return result
-
+from ..visitor import Mutator, Substitute, collect, walk
+from .tensor import Compute, Tensor, TensorLoad
 
 LAYOUT_FREE = "layout_free_placeholders"
 
-
-# --- to tensor programs ---------------------------------------------------------------------
 
 def _key(t: Tensor):
     """What a tensor is, apart from the object that names it."""
@@ -257,7 +80,7 @@ def create_prim_func(args: Sequence[Tensor | Var], name: str | None = None) -> P
 def _free_layouts(ops: Sequence[Compute], args: Sequence) -> dict:
     """The places of the arguments that a computation lets be stored in any layout."""
     free = [t for op in ops for t in op.attrs.get(LAYOUT_FREE, ())]
-    at = [i for i, a in enumerate(args) if builtins.any(a is t for t in free)]
+    at = [i for i, a in enumerate(args) if any(a is t for t in free)]
     return {"layout_free_buffers": tuple(at)} if at else {}
 
 
@@ -326,7 +149,7 @@ def _block(op: Compute, outs: list[Buffer], axes: Sequence[IterVar], to_buffers:
     at = tuple(b.var for b in inner[:len(op.axis)])
 
     def body_of(e: PrimExpr) -> PrimExpr:
-        if builtins.any(isinstance(n, Reduce) for n in walk(e)):
+        if any(isinstance(n, Reduce) for n in walk(e)):
             raise StructInfoError(f"{op.name}: a reduction must be the whole body of a compute",
                                   hint="give the reduction a te.compute of its own")
         return to_buffers.visit(point.visit(e))
@@ -392,6 +215,6 @@ def _point_regions(body: Stmt, skip: set[Buffer]) -> tuple[BufferRegion, ...]:
             continue
         region = tuple(Range(i, literal(1, i.dtype)) for i in load.indices)
         new = BufferRegion(load.buffer, region)
-        if not builtins.any(r.buffer is new.buffer and structural_equal(r, new) for r in regions):
+        if not any(r.buffer is new.buffer and structural_equal(r, new) for r in regions):
             regions.append(new)
     return tuple(regions)

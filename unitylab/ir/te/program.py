@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import te
-from .errors import StructInfoError
-from .module import fresh_name
-from .node import EMPTY, Node
-from .op import get_op
-from .prim import GlobalVar
-from .relax import Call, Expr, PrimValue, ShapeExpr, Tuple, TupleGetItem, info_of
-from .struct_info import ShapeStructInfo, StructInfo, TensorStructInfo, TupleStructInfo
-from .tir import PrimFunc
-from .visitor import fresh_copy, undefined_vars
+from ..errors import StructInfoError
+from ..module import fresh_name
+from ..node import EMPTY, Node
+from ..op import get_op
+from ..prim import GlobalVar
+from ..relax import Call, Expr, PrimValue, ShapeExpr, Tuple, TupleGetItem, info_of
+from ..struct_info import ShapeStructInfo, StructInfo, TensorStructInfo, TupleStructInfo
+from ..tir import PrimFunc
+from ..visitor import fresh_copy, undefined_vars
+from .prim_func import create_prim_func
+from .tensor import Tensor, placeholder
 
 
 class lower_te:
@@ -25,12 +26,12 @@ class lower_te:
 
     def __init__(self, func, args: Sequence, kwargs: dict):
         self.exprs: list[Expr] = []
-        self.inputs: list[te.Tensor] = []
+        self.inputs: list[Tensor] = []
         result = func(*[self._input(a) for a in args],
                       **{k: self._input(v) for k, v in kwargs.items()})
         self.several = isinstance(result, (tuple, list))
         self.outs = tuple(result) if self.several else (result,)
-        func = te.create_prim_func([*self.inputs, *self.outs])
+        func = create_prim_func([*self.inputs, *self.outs])
         self.sizes = undefined_vars(func)
         n = len(self.inputs)
         # the program has symbolic sizes of its own, not those of the graph function
@@ -61,7 +62,7 @@ class lower_te:
         name = getattr(a, "name", "") or chr(ord("A") + len(self.inputs) % 26)
         taken = {t.name for t in self.inputs}
         self.exprs.append(a)
-        self.inputs.append(te.placeholder(info.dims, info.dtype, fresh_name(name, taken)))
+        self.inputs.append(placeholder(info.dims, info.dtype, fresh_name(name, taken)))
         return self.inputs[-1]
 
     def call(self, gvar: GlobalVar) -> Call:
