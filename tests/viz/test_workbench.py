@@ -181,3 +181,44 @@ def test_large_graphs_are_grouped_by_name(tmp_path):
     packed = re.search(r'atob\("([^"]+)"\)', text)[1]
     data = json.loads(gzip.decompress(base64.b64decode(packed)))
     assert set(data["views"]) == {"0", "1"}
+
+
+def test_two_branches_beside_each_other(page):
+    page.result("all")
+    page.result("checkout", step=6)
+    page.result("branch", name="no fusion")
+    page.result("apply", name="DefaultSchedule")
+    left, right = page.result("beside", step=12, base=11)
+    places = [{n["id"]: (n["x"], n["y"]) for n in g["nodes"]} for g in (left, right)]
+    both = places[0].keys() & places[1].keys()
+    assert len(both) == 5 and all(places[0][k] == places[1][k] for k in both)
+    status = [{n["label"]: n["status"] for n in g["nodes"]} for g in (left, right)]
+    assert status[0]["fused_flatten_exp"] == "removed"
+    assert (status[1]["flatten"], status[1]["exp"], status[1]["mm"]) == ("added", "added", "same")
+    assert (left["width"], left["height"]) == (right["width"], right["height"])
+
+
+def test_steps_and_branches_get_other_names(page):
+    page.result("all")
+    page.result("rename", step=5, label="operators gone", branch="the way")
+    assert page.bench.history[5]["label"] == "operators gone"
+    assert {r["branch"] for r in page.bench.history} == {"the way"}
+    assert page.bench.session.checkout("the way").id == 11
+    page.result("branch", name="aside")
+    page.result("apply", name="Normalize")
+    assert "called 'the way' already" in page.ask("rename", step=12, label="",
+                                                  branch="the way")["error"]
+
+
+def test_machine_code_knows_lines_and_callers(page):
+    page.result("all")
+    [part] = page.result("source", step=11, kind="asm", key=page.key("mm"))
+    script = page.bench.view["text"]["lines"]
+    hot = [(text, line) for text, line, hot in part["rows"] if hot and line]
+    assert any("fmadd" in text and "acc[" in script[line - 1] for text, line in hot)
+    assert part["keys"] == [page.key("mm")]
+    loop = next(r for r in page.bench.view["loops"]["mm"] if r["text"] == "vk")
+    assert "for vk in" in script[loop["line"] - 1]
+    page.result("checkout", step=0)  # the operator has no program yet: one is made for it
+    [part] = page.result("source", step=0, kind="llvm", key=page.key("exp"))
+    assert part["name"] == "exp" and part["keys"] == [page.key("exp")]

@@ -47,6 +47,14 @@ class History:
                                 hint="checkout(name) goes to its last step")
         self._branch = name
 
+    def rename_branch(self, old: str, new: str) -> None:
+        """Gives a branch another name. Raises UnityLabError if it is taken."""
+        if new in {s.branch for s in self.steps.values()}:
+            raise UnityLabError(f"a branch is called {new!r} already", hint="take another name")
+        for s in self.steps.values():
+            s.branch = new if s.branch == old else s.branch
+        self._branch = new if self._branch == old else self._branch
+
     def children(self, step: int) -> list[Step]:
         return [s for s in self.steps.values() if s.parent == step]
 

@@ -190,9 +190,12 @@ class Session(LoopLab):
         """Goes to a step by number, or to the end of a branch by name."""
         return self._moved(self.history.go(self.history.find(step).id))
 
-    def rename(self, step: int | str | Step, label: str) -> None:
-        """Gives a step a name of its own."""
-        self.history.find(step).label = label
+    def rename(self, step: int | str | Step, label: str, branch: str = "") -> None:
+        """Gives a step a name of its own ("" takes it back), and its branch another name."""
+        at = self.history.find(step)
+        if branch and branch != at.branch:
+            self.history.rename_branch(at.branch, branch)
+        at.label = label
         self.changed()
 
     def _moved(self, step: Step) -> Step:

@@ -9,7 +9,8 @@ from .shrink import shrink
 
 HERE = Path(__file__).parent
 # in the order in which they need each other; a pane is one file
-SCRIPTS = ("dom", "app", "frame", "history", "layered", "graph", "loops", "twin", "text", "code",
+SCRIPTS = ("dom", "app", "frame", "history", "layered", "graph", "loops", "twin", "beside", "text",
+           "code",
            "inspector", "measures", "host")
 
 

@@ -41,6 +41,34 @@ def picture(view, s, before) -> dict:
             "width": layout.width, "height": layout.height}
 
 
+def sides(view, a, b) -> list[dict]:
+    """The graphs of two steps, for two pictures beside each other: what both have stands at the
+    same place. In the first what the second lacks is `removed`, in the second it is `added`."""
+    pair = [{view.keys(s)[id(n.item)]: n for n in view.graph(s).nodes} for s in (a, b)]
+    others = [statuses(view, a, b), statuses(view, b, a)]
+    marks = [{k: "removed" if v == "added" else v for k, v in others[0].items()}, others[1]]
+    edges = [edges_of(view.graph(s), view.keys(s)) for s in (a, b)]
+    both = {**pair[0], **pair[1]}
+    layout = None
+    if len(both) <= TOO_MANY:
+        names = {**dict(view.graph(a).groups), **dict(view.graph(b).groups)}
+        layout = place([_box(k, n, n.group) for k, n in both.items()],
+                       [(x, y) for e in edges for x, y, _ in e],
+                       [Box(g, label=label) for g, label in names.items()])
+    return [_side(view, s, other, nodes, e, status, layout) for s, other, nodes, e, status in
+            zip((a, b), (b, a), pair, edges, marks)]
+
+
+def _side(view, s, other, nodes, edges, status, layout: Layout | None) -> dict:
+    if layout is None:
+        return large(list(nodes.items()), [], list(dict.fromkeys(edges)), status, view.graph(s))
+    return {"nodes": [_node(k, n, status[k], layout) for k, n in nodes.items()],
+            "edges": [[x, y, kind, layout.edges.get((x, y), [])]
+                      for x, y, kind in dict.fromkeys(edges)],
+            "groups": groups_of(view, other, view.graph(s), layout),
+            "width": layout.width, "height": layout.height}
+
+
 def large(shown, ghosts, edges, status, graph: Graph) -> dict:
     """Without positions, every node in a group: of its called function, of its name path, or of
     its neighbours in the program."""

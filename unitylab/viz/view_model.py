@@ -17,7 +17,7 @@ from ..session.session import Session
 from ..session.step import Step
 from .code_view import source
 from .graph_model import Graph, GraphNode, graph_of, loop_tree
-from .graph_picture import picture
+from .graph_picture import picture, sides
 from .measure_view import measures, numbers_of, numbers_rows, pairs
 from .rewrite_view import label, rewrite_rows
 from .text_view import compare_lines, compared_texts, place_name, source_line, text_of
@@ -126,6 +126,12 @@ class SessionView:
                 **self.compared(s, before, text)}
         return {**self._views[key], "chosen": base is not None,
                 "numbers": numbers_rows(self, s, before), "measures": measures(self, s)}
+
+    def beside(self, number: int, base: int) -> list[dict]:
+        """The graphs of two steps for pictures beside each other, with what was measured."""
+        steps = [self.session.history.find(k) for k in (base, number)]
+        return [{**graph, "measures": measures(self, s)}
+                for graph, s in zip(sides(self, *steps), steps)]
 
     def count(self, number: int, base: int | None) -> None:
         """Counts a step and what it is compared with."""

@@ -4,7 +4,9 @@ const HELP = [["n", "next pass of the pipeline"], ["u r", "undo, redo"], ["/", "
   ["f", "find in the graph"],
   ["↑ ↓", "steps in the history, nodes in the graph, lines in the text"],
   ["→ ←", "open and close a step's rewrites or a group"], ["c", "compare with the step in focus"],
-  ["b", "branch from here"], ["g d", "next tab left, right"], ["1 … 5", "go to a region"],
+  ["b", "branch from here"],
+  ["e", "name a step and its branch (or F2, or double click)"],
+  ["t", "side by side: graphs or texts"], ["g d", "next tab left, right"], ["1 … 5", "go to a region"],
   ["m", "measure"], ["a", "what can be done with the selection"],
   ["Esc", "back; nothing selected"]];
 
@@ -82,6 +84,7 @@ class Frame {
   }
 
   drawTabs() {
+    this.root.classList.toggle("ul-wide", this.app.tab.left === "beside");
     for (const p of Object.values(panes)) {
       const on = this.app.tab[p.region];
       if (on === undefined) continue;
@@ -125,7 +128,9 @@ class Frame {
       : `[aria-label="${CSS.escape(at.getAttribute("aria-label") || "")}"]`);
     body.replaceChildren();
     p.render(this.app, body);
-    if (name) (body.querySelector(name) || body).focus({ preventScroll: true });
+    if (name && !body.contains(this.root.getRootNode().activeElement)) {
+      (body.querySelector(name) || body).focus({ preventScroll: true });
+    }
   }
 
   busy(on) {

@@ -9,9 +9,8 @@ const cut = (text, room, each = 6.9) => {
 };
 
 // what is visible: groups that are closed stand for what is in them
-const visible = (app) => {
-  const { nodes = [], groups = [], edges = [] } = app.view.graph || {};
-  const near = app.options.near && app.selected ? neighbours(app, app.options.near) : null;
+const visible = (app, { nodes = [], groups = [], edges = [] }) => {
+  const near = app.options.near && app.selected ? neighbours(app, app.options.near, edges) : null;
   const shut = new Map(groups.map((g) => [g.id, g]));
   const up = (id) => { // the outermost closed group around a group
     let found = null;
@@ -39,11 +38,11 @@ const visible = (app) => {
     groups.filter((g) => app.opened.has(g.id) && !up(g.id)), near };
 };
 
-const neighbours = (app, far) => {
+const neighbours = (app, far, edges) => {
   const found = new Set([app.selected]);
   for (let k = 0; k < far; k += 1) {
     const now = new Set(found);
-    for (const [a, b] of app.view.graph.edges) {
+    for (const [a, b] of edges) {
       if (now.has(a)) found.add(b);
       if (now.has(b)) found.add(a);
     }
@@ -99,9 +98,10 @@ const chainOf = (id, parents) => (id
   ? [...chainOf(parents.get(id)?.parent || "", parents), id] : []).filter((g) => parents.has(g));
 
 // --- drawing ----------------------------------------------------------------------------------
-const drawGraph = (app) => {
-  const { graph } = app.view;
-  const seen = visible(app);
+// `graph` may bring what was measured of it, else it is that of the step
+const drawGraph = (app, graph = app.view.graph, label = "graph of the module") => {
+  const m = ("measures" in graph ? graph.measures : app.view.measures) || {};
+  const seen = visible(app, graph);
   seen.boxes.filter((b) => b.kind === "group").forEach((b) => {
     b.w = Math.min(260, Math.max(130, 7.2 * b.label.length + 50));
     b.detail = groupDetail(b.inner);
@@ -111,11 +111,12 @@ const drawGraph = (app) => {
   const found = fixed ? { at: new Map([...graph.nodes, ...graph.groups].map((n) => [n.id, n])),
     w: graph.width, h: graph.height } : arrange(seen);
   const [w, high] = [found.w + 24, found.h + 24];
-  const svg = s("svg", { class: "ul-svg", role: "group", "aria-label": "graph of the module",
+  const svg = s("svg", { class: "ul-svg", role: "group", "aria-label": label,
     width: w, height: high, viewBox: `-12 -12 ${w} ${high}`, "font-size": 12 });
-  svg.append(...seen.groups.map((g) => drawFrame(app, g, found.at.get(g.id), fixed)),
+  svg.append(...seen.groups.map((g) => drawFrame(app, g, found.at.get(g.id), fixed,
+    groupOverlay(app, g, graph, m))),
     ...seen.edges.map((e) => drawEdge(e, found.at, fixed)),
-    ...seen.boxes.map((b) => drawBox(app, b, found.at.get(b.id))));
+    ...seen.boxes.map((b) => drawBox(app, b, found.at.get(b.id), m)));
   return svg;
 };
 
@@ -127,11 +128,10 @@ const groupDetail = (inner) => {
 const groupStatus = (b) => (b.inner.every((n) => n.status === "removed") ? "removed"
   : b.inner.some((n) => n.status !== "same") ? "changed" : "same");
 
-const drawFrame = (app, g, p, fixed) => {
+const drawFrame = (app, g, p, fixed, over) => {
   if (!p) return "";
   const [x, y] = fixed ? [p.x, p.y] : [p.x - p.w / 2, p.y - p.h / 2];
   const sign = SIGN[g.status];
-  const over = groupOverlay(app, g);
   return s("g", { class: `ul-group ul-${g.status}`, "data-key": g.id },
     s("rect", { x, y, width: p.w, height: p.h, rx: 10 }),
     s("text", { x: x + 12, y: y + 18, role: "button", tabindex: -1, class: "ul-close",
@@ -170,12 +170,12 @@ const drawEdge = (e, at, fixed) => {
     s("path", { class: "ul-arrow", d: `M${x - 3.5},${y - 6.5}L${x + 3.5},${y - 6.5}L${x},${y}Z` }));
 };
 
-const drawBox = (app, b, p) => {
+const drawBox = (app, b, p, m) => {
   const [x, y] = [p.x - b.w / 2, p.y - b.h / 2];
   const group = b.kind === "group";
   const said = SIGN[b.status] ? `, ${b.status}` : "";
   const oneLine = !b.detail || b.h < 36;
-  const over = overlayOf(app, group ? b.inner.map((n) => n.id) : [b.id]);
+  const over = overlayOf(app, m, group ? b.inner.map((n) => n.id) : [b.id]);
   return s("g", { class: `ul-node ul-${b.status} ul-kind-${b.kind}`, "data-key": b.id,
     role: "button", tabindex: -1, "aria-label": `${b.label} ${b.detail}${said}${over.said}`,
     onclick: () => (group ? toggleGroup(app, b.id) : app.select(b.id, "graph")) },
@@ -196,8 +196,7 @@ const OVERLAYS = { none: "no overlay", time: "time", roof: "share of roofline",
   bytes: "bytes moved" };
 
 // the bar of some nodes: its share of the longest, and what it says
-const overlayOf = (app, ids) => {
-  const m = app.view.measures || {};
+const overlayOf = (app, m, ids) => {
   const kind = app.options.overlay;
   const mine = ids.map((id) => m.nodes?.[id]).filter(Boolean);
   if (!mine.length || kind === "none") return { share: 0, said: "" };
@@ -213,10 +212,9 @@ const overlayOf = (app, ids) => {
   return { share, said: `, ${percent(share)} of the roofline` };
 };
 
-const groupOverlay = (app, g) => {
-  const ids = app.view.graph.nodes.filter((n) => n.group === g.id).map((n) => n.id);
-  const m = app.view.measures?.nodes || {};
-  const mine = ids.map((i) => m[i]).filter(Boolean);
+const groupOverlay = (app, g, graph, m) => {
+  const mine = graph.nodes.filter((n) => n.group === g.id).map((n) => m.nodes?.[n.id])
+    .filter(Boolean);
   const time = mine.reduce((t, n) => t + (n.time || 0), 0);
   const work = mine.reduce((t, n) => t + (n.flops || 0), 0);
   if (!time || app.options.overlay === "none") return "";
@@ -225,7 +223,7 @@ const groupOverlay = (app, g) => {
 
 const toggleGroup = (app, id) => {
   if (app.opened.has(id)) app.opened.delete(id); else app.opened.add(id);
-  app.drawPane("graph");
+  app.drawPane(app.tab.left);
 };
 
 // --- the pane ---------------------------------------------------------------------------------
@@ -279,13 +277,10 @@ const openAround = (app, node) => {
   for (let g = groups.get(node.group); g; g = groups.get(g.parent)) {
     if (!app.opened.has(g.id)) { app.opened.add(g.id); changed = true; }
   }
-  if (changed) app.drawPane("graph");
+  if (changed) app.drawPane(app.tab.left);
 };
 
-const startOpen = (app) => {
-  const { graph } = app.view;
-  if (!graph || app.openedFor === graph) return;
-  app.openedFor = graph;
+const startOpen = (app, graph = app.view.graph) => {
   app.opened ??= new Set();
   const many = graph.nodes.length > TOO_MANY;
   app.known ??= new Set();
@@ -294,6 +289,26 @@ const startOpen = (app) => {
     app.known.add(g.id);
   }
 };
+
+const markNodes = (app, body, from) => {
+  const key = app.selected;
+  for (const n of body.querySelectorAll(".ul-node")) {
+    const on = n.dataset.key === key;
+    n.classList.toggle("ul-selected", on);
+    n.setAttribute("aria-pressed", String(on));
+    if (on && from !== "graph") reveal(n.closest(".ul-canvas") || body, n);
+  }
+  for (const e of body.querySelectorAll(".ul-edge")) {
+    const { source, target } = e.dataset;
+    e.classList.toggle("ul-touched", key !== null && (source === key || target === key));
+  }
+};
+const graphKeys = { ArrowDown: walk(1), ArrowRight: walk(1), ArrowUp: walk(-1), ArrowLeft: walk(-1),
+  Enter: press, " ": press, "+": (app) => scale(app, 1.25), "-": (app) => scale(app, 0.8),
+  h: (app) => {
+    app.options.near = app.selected ? (app.options.near + 1) % 4 : 0;
+    app.drawPane(app.tab.left);
+  } };
 
 pane("graph", {
   title: "Graph",
@@ -337,25 +352,10 @@ pane("graph", {
     pan(app, body);
   },
   mark(app, body, from) {
-    const key = app.selected;
     if (app.node() && !["graph", "keys", "find"].includes(from)) openAround(app, app.node());
-    for (const n of body.querySelectorAll(".ul-node")) {
-      const on = n.dataset.key === key;
-      n.classList.toggle("ul-selected", on);
-      n.setAttribute("aria-pressed", String(on));
-      if (on && from !== "graph") reveal(body, n);
-    }
-    for (const e of body.querySelectorAll(".ul-edge")) {
-      const { source, target } = e.dataset;
-      e.classList.toggle("ul-touched", key !== null && (source === key || target === key));
-    }
+    markNodes(app, body, from);
   },
-  keys: { ArrowDown: walk(1), ArrowRight: walk(1), ArrowUp: walk(-1), ArrowLeft: walk(-1),
-    Enter: press, " ": press, "+": (app) => scale(app, 1.25), "-": (app) => scale(app, 0.8),
-    h: (app) => {
-      app.options.near = app.selected ? (app.options.near + 1) % 4 : 0;
-      app.drawPane("graph");
-    } },
+  keys: graphKeys,
 });
 
 const pan = (app, body) => {

@@ -26,9 +26,11 @@ const drawStep = (app, r, body) => {
     class: `ul-step${here ? " ul-here" : ""}${r.depth ? " ul-aside" : ""}${base ? " ul-base" : ""}`,
     style: r.depth ? `margin-left:${r.depth * 14}px` : null, "aria-selected": String(here),
     "aria-label": `step ${r.id} ${r.name}, ${r.message}${base ? ", compared with" : ""}`,
-    "data-step": r.id, title: r.message, onclick: () => app.go(r.id) },
+    "data-step": r.id, title: r.message, onclick: () => app.go(r.id),
+    ondblclick: () => app.live && rename(app, r.id) },
   h("span", { class: "ul-number" }, String(r.id)),
-  h("span", { class: "ul-name" }, h("span", { class: "ul-ellipsis" }, r.label || r.name),
+  app.renaming === r.id ? drawNames(app, r) : h("span", { class: "ul-name" },
+    h("span", { class: "ul-ellipsis" }, r.label || r.name),
     h("small", { class: "ul-ellipsis" }, r.detail || "no change",
       r.branch === "main" ? "" : ` · “${r.branch}”`)),
   r.rewriteCount > 0 && button(`${open ? "▾" : "▸"} ${r.rewriteCount}`, "its rewrites", (e) => {
@@ -42,6 +44,35 @@ const drawStep = (app, r, body) => {
   }, "ul-expand ul-compare", { tabindex: -1, "aria-label": `compare with step ${r.id}` }),
   h("span", { class: `ul-badge ul-check-${r.check}` }, badgeText(r))),
   open && drawRewrites(app, r));
+};
+
+// a step's own name, and its branch's
+const rename = (app, id) => {
+  app.renaming = id;
+  app.drawPane("history");
+  const field = app.frame.bodies.history.querySelector(".ul-names input");
+  field?.focus();
+  field?.select();
+};
+
+const drawNames = (app, r) => {
+  const field = (label, value) => h("input", { class: "ul-input", "aria-label": label, value,
+    placeholder: label });
+  const fields = [field(`name of step ${r.id}`, r.label || r.name),
+    field(`branch of step ${r.id}`, r.branch)];
+  const done = (save) => {
+    app.renaming = null;
+    app.refocus = true;
+    const [label, branch] = fields.map((f) => f.value.trim());
+    app.drawPane("history");
+    if (save) app.act("rename", { step: r.id, label: label === r.name ? "" : label, branch });
+  };
+  return h("span", { class: "ul-name ul-names", onclick: (e) => e.stopPropagation(),
+    onkeydown: (e) => {
+      e.stopPropagation();
+      if (e.key === "Enter") done(true);
+      if (e.key === "Escape") done(false);
+    } }, fields);
 };
 
 const unfold = (app, id) => {
@@ -143,6 +174,8 @@ pane("history", {
     ArrowUp: (app, body) => { app.refocus = true; moveStep(-1)(app, body); },
     ArrowRight: (app) => { app.refocus = true; unfold(app, app.current); },
     ArrowLeft: (app) => { app.refocus = true; unfold(app, app.current); },
+    e: (app) => app.live && rename(app, app.current),
+    F2: (app) => app.live && rename(app, app.current),
     c: (app) => app.row.parent !== null && app.go(app.current, 0),
   },
 });
