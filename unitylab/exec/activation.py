@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ir.errors import RuntimeCallError
-from .arguments import address
+from .numpy_layout import address
 
 ALIGNMENT = 64
 LARGE = 1 << 18  # bytes from which the place of a result matters more than the time to find it

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import struct
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ from ..ir.prim import PrimExpr, Var, as_int, literal
 from ..ir.tir import Buffer
 from ..ir.visitor import fold_substitute
 from .kernel import Kernel
+from .numpy_layout import address
 
 
 def as_array(value, what: str) -> np.ndarray:
@@ -42,31 +42,6 @@ def _from_dlpack(value) -> np.ndarray:
         return array
     other = np.asarray(value)
     return other if np.shares_memory(other, array) else array
-
-
-def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
-
-
-def _fast_address(array: np.ndarray) -> int:
-    """The data pointer, which CPython's NumPy keeps right behind the object's head."""
-    return _MEMORY[(id(array) + _HEAD) >> 3]
-
-
-_MEMORY, _HEAD = (ctypes.c_int64 * 2**59).from_address(0), object.__basicsize__
-
-
-def _layout_is_known() -> bool:
-    """Whether the short way gives what NumPy itself says."""
-    if sys.implementation.name != "cpython" or not hasattr(sys, "getrefcount") or \
-            ctypes.sizeof(ctypes.c_void_p) != 8:
-        return False
-    probes = [np.zeros(3), np.zeros((2, 5), "int8")[:, 1:], np.zeros(0)]
-    return all(_fast_address(p) == _address(p) for p in probes)
-
-
-# the address of the first element; the way over NumPy's attributes costs ten times as much
-address = _fast_address if _layout_is_known() else _address
 
 
 def compact(array: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from ..ir.visitor import Dispatch, collect
 from .activation import Activation, Internal
 from .calls import SPECIAL
 from .internals import find_internals
-from .kernel_call import Evaluate, guarded
+from .kernel_call import Evaluate, from_slot, guarded, sourced
 from .plan import Plan, Step
 from .sizes import Sizes
 from .values import checker, typed
@@ -76,7 +76,7 @@ class GraphCompiler(Dispatch):
 
     def _step(self, b: relax.Binding) -> Step:
         if isinstance(b, relax.MatchCast):
-            return Step(b.var.name, "match_cast", self._match_cast(b))
+            return self._match_cast(b)
         if isinstance(b.value, relax.Function):
             self.slot(b.var)  # it may call itself
             value = self.function(b.value, b.var)
@@ -86,7 +86,7 @@ class GraphCompiler(Dispatch):
 
         def run(act: Activation) -> None:
             act.slots[slot] = value(act)
-        return Step(b.var.name, kind_of(b.value), run, getattr(value, "work", None))
+        return Step(b.var.name, kind_of(b.value), run, getattr(value, "work", None), slot, value)
 
     def visit_bound(self, b: relax.VarBinding) -> Evaluate:
         """The value of a binding; a call knows whether its result is an internal."""
@@ -94,14 +94,14 @@ class GraphCompiler(Dispatch):
             return self.call(b.value, b.var)
         return self.visit(b.value)
 
-    def _match_cast(self, b: relax.MatchCast) -> Evaluate:
-        value = self.visit(b.value)
+    def _match_cast(self, b: relax.MatchCast) -> Step:
+        value, known = self.visit(b.value), self.trusted(b.value)
         check = checker(b.struct_info, self.sizes, self.defined, self.slot)
         slot, what = self.slot(b.var), f"{self.name}: match_cast of {b.var.name!r}"
 
         def run(act: Activation) -> None:
             act.slots[slot] = check(act, value(act), what)
-        return run
+        return Step(b.var.name, "match_cast", run, None, slot, value if known else None)
 
     # --- expressions ------------------------------------------------------------------------
 
@@ -111,8 +111,7 @@ class GraphCompiler(Dispatch):
         elif e not in self.slots:
             raise BuildError(f"{self.name}: variable {e.name!r} is used but not defined",
                              span=e.span)
-        slot = self.slot(e)
-        return lambda act: act.slots[slot]
+        return from_slot(self.slot(e))
 
     def knows(self, v: relax.Var) -> bool:
         return v in self.slots or self.outer is not None and self.outer.knows(v)
@@ -120,7 +119,7 @@ class GraphCompiler(Dispatch):
     def visit_Constant(self, e: relax.Constant) -> Evaluate:
         data = np.ascontiguousarray(e.data).reshape(e.data.shape)
         data.flags.writeable = False
-        return lambda act: data
+        return sourced(lambda act: data, data)
 
     def visit_ShapeExpr(self, e: relax.ShapeExpr) -> Evaluate:
         shape = self.sizes.compile_shape(e.values)
@@ -137,11 +136,11 @@ class GraphCompiler(Dispatch):
 
     def visit_Tuple(self, e: relax.Tuple) -> Evaluate:
         fields = [self.visit(f) for f in e.fields]
-        return lambda act: tuple([f(act) for f in fields])
+        return sourced(lambda act: tuple([f(act) for f in fields]), fields)
 
     def visit_TupleGetItem(self, e: relax.TupleGetItem) -> Evaluate:
         value, index = self.visit(e.tuple), e.index
-        return lambda act: value(act)[index]
+        return sourced(lambda act: value(act)[index], (value, index))
 
     def visit_GlobalVar(self, e: GlobalVar) -> Evaluate:
         if e.name not in self.mod:

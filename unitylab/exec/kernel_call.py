@@ -11,11 +11,22 @@ import numpy as np
 from ..interp.interpreter import Shape
 from ..ir.errors import RuntimeCallError, Span, UnityLabError
 from .activation import Activation, Words, empty, fresh
-from .arguments import address
-from .tensor_function import TensorFunction
+from .numpy_layout import address
+from .tensor_function import TensorFunction, fail
 from .work import Work
 
 Evaluate = Callable[[Activation], object]
+
+
+def sourced(value: Evaluate, source) -> Evaluate:
+    """`value`, saying what it gives: a slot's number, a constant array, the list of the fields of a
+    tuple, or (tuple, index)."""
+    value.source = source
+    return value
+
+
+def from_slot(slot: int) -> Evaluate:
+    return sourced(lambda act: act.slots[slot], slot)
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ class KernelCall:
             outs.append(array)
         code = self.function.run(prepared.address)
         if code:
-            self.failed(code, prepared.record)
+            fail(self.function.kernel, code, prepared.record)
         return tuple(outs) if self.several else outs[0]
 
     def first(self, act: Activation):
@@ -72,7 +83,7 @@ class KernelCall:
         words, record, alive = self.function.binder.bind(self.function.name, args, False)
         code = self.function.run(ctypes.addressof(words))
         if code:
-            self.failed(code, record)
+            fail(self.function.kernel, code, record)
         if self.trusted:
             kept = list(alive)
             for k, output in self.fresh:
@@ -83,13 +94,6 @@ class KernelCall:
     def work(self, act: Activation) -> Work:
         """The operations and bytes of the call in a state where its inputs are there."""
         return _work(self, act)
-
-    def failed(self, code: int, record) -> None:
-        """Raises what the record says, and clears it for the next call."""
-        error = self.function.kernel.error(code, record)
-        for k in range(len(record)):
-            record[k] = 0
-        raise error
 
 
 class DestinationCall:

@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
+import numpy as np
+
 from ..ir.errors import RuntimeCallError
 from .activation import Activation, Internal
 from .arguments import layouts
+from .fast_call import Accept, FastCallable
+from .plan_recipe import recipe_of
 from .work import Work
 
 Evaluate = Callable[[Activation], object]
@@ -23,16 +27,19 @@ NO_WORK = frozenset({"match_cast", "var", "tuple", "tuplegetitem", "constant", "
 class Step:
     """One binding: what it runs; `label` names it in profiles, `kind` says what does the work.
 
-    `work` counts that once the step has run, if it is a kernel."""
+    `work` counts that once the step has run, if it is a kernel. `slot` takes what `value` gives, if
+    that is all it does."""
 
     label: str
     kind: str
     run: Evaluate
     work: Callable[[Activation], Work] | None = None
+    slot: int = -1
+    value: Evaluate | None = None
 
 
-@dataclass
-class Plan:
+@dataclass(eq=False, repr=False)
+class Plan(FastCallable):
     """A compiled graph function: call it with its arguments.
 
     `checks` accept the arguments and bind `known` symbolic sizes from them; the last slots hold
@@ -53,12 +60,41 @@ class Plan:
     idle: dict[tuple, list[Activation]] = field(default_factory=dict)
     accepted: dict[tuple, tuple] = field(default_factory=dict)  # sizes, by layouts of arguments
 
-    def __call__(self, *args):
+    fast: bool = True  # whether calls may become recipes
+
+    def __post_init__(self):
+        self.open_calls()
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.name}({', '.join(self.params)})>"
+
+    def slow(self, *args):
         """Runs the function. Raises RuntimeCallError for arguments that do not fit."""
         act = self.enter(args)
         for step in self.steps:
             step.run(act)
+        if self.fast and self._settle(act, args):
+            return self._result_of(act)
         return self.leave(act)
+
+    def _settle(self, act: Activation, args) -> bool:
+        """Makes a recipe from a call that went well, if nothing but addresses differs in the next
+        one; it then owns the activation."""
+        accepts = [Accept.of(a, act.slots[slot]) if isinstance(act.slots[slot], np.ndarray)
+                   else None for a, slot in zip(args, self.param_slots)]
+        if not self.lacks_recipe(accepts):
+            return False
+        recipe = recipe_of(self, act, accepts)
+        self.fast = recipe is not None
+        if self.fast:
+            self.add_recipe(recipe)
+        return self.fast
+
+    def _result_of(self, act: Activation):
+        result = self.result(act)
+        for slot in self.clear:
+            act.slots[slot] = None
+        return result
 
     def profile(self, args) -> list[tuple[Step, float]]:
         """The seconds that each step took in one call."""
@@ -141,9 +177,7 @@ class Plan:
 
     def leave(self, act: Activation):
         """The result; the activation waits for the next call."""
-        result = self.result(act)
-        for slot in self.clear:
-            act.slots[slot] = None
+        result = self._result_of(act)
         act.reset()
         if len(self.idle) > 16:
             self.idle.clear()

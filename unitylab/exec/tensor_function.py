@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import ctypes
+import math
+from functools import cached_property, partial
 
 import numpy as np
 
 from ..ir.dtypes import DataType
-from ..ir.prim import Var
-from .arguments import Binder, layouts
+from ..ir.prim import Call, Var, as_int
+from ..ir.tir import Evaluate, For, Stmt, While
+from .arguments import Accepted, Binder, layouts
+from .fast_call import Accept, FastCallable, Recipe
 from .kernel import Kernel
+from .llvm.trampoline import NOTHING
 from .work import Work, work_of
 
 
-class TensorFunction:
+SHORT = 1 << 14  # statements; a kernel that runs no more is done in microseconds
+
+
+class TensorFunction(FastCallable):
     """`f(*inputs, *outputs)`: outputs are arrays that it writes into (destination passing)."""
 
     def __init__(self, name: str, kernel: Kernel):
@@ -21,8 +29,9 @@ class TensorFunction:
         self.binder = Binder(kernel)
         self.run = kernel.run
         self.returns = kernel.func.ret_type
+        self.open_calls()
 
-    def __call__(self, *args):
+    def slow(self, *args):
         """Runs the program; returns None, or the scalar that it returns. Raises RuntimeCallError
         for arguments that do not fit and BoundsError for an access outside of a buffer."""
         accepted = self.binder.seen.get(layouts(args))
@@ -32,10 +41,35 @@ class TensorFunction:
         code = self.run(prepared[2])
         if code:
             raise self.kernel.error(code, prepared[1])
-        if self.returns == "void":
+        if self.returns != "void":
+            return self._result(prepared[1], self.returns)
+        if not self._settle(args, accepted, prepared):
             accepted.idle.append(prepared)
-            return None
-        return self._result(prepared[1], self.returns)
+        return None
+
+    def _settle(self, args, accepted: Accepted, prepared) -> bool:
+        """Makes a recipe for further calls with such arguments; it then owns the words."""
+        accepts = [Accept.of(a, a, k in self.kernel.written) for k, a in enumerate(args)]
+        if not self.native or not self.lacks_recipe(accepts):
+            return False
+        words, record, start = prepared
+        self.add_recipe(Recipe(
+            accepts, [],
+            [(k, j, size, other) for k, j, size, other in accepted.apart],
+            [(k, start + 8 * k) for k in range(len(args))], [(self.kernel.code.address, start)],
+            NOTHING, [], partial(_fail, self.kernel, record), self.short,
+            (words, record, self.kernel)))
+        return True
+
+    @property
+    def native(self) -> bool:
+        """Whether the machine code is all that a call runs (nothing watches for interrupts)."""
+        return isinstance(self.run, ctypes._CFuncPtr)
+
+    @cached_property
+    def short(self) -> bool:
+        """Whether it is done before other threads would miss the interpreter's lock."""
+        return self.native and trips(self.kernel.func.body) <= SHORT
 
     def _first(self, args):
         """A call with all checks."""
@@ -67,3 +101,26 @@ class TensorFunction:
     def __repr__(self) -> str:
         params = ", ".join(p.name for p in self.kernel.signature.params)
         return f"<compiled {self.name}({params})>"
+
+
+def trips(stmt: Stmt) -> float:
+    """How often the statements of a program run at most, infinite where that is not known."""
+    if isinstance(stmt, While) or isinstance(stmt, Evaluate) and isinstance(stmt.value, Call):
+        return math.inf
+    inner = sum(trips(c) for c in stmt.children() if isinstance(c, Stmt)) or 1
+    if not isinstance(stmt, For):
+        return inner
+    extent = as_int(stmt.extent)
+    return math.inf if extent is None else extent * inner
+
+
+def _fail(kernel: Kernel, record, step: int, code: int) -> None:
+    fail(kernel, code, record)
+
+
+def fail(kernel: Kernel, code: int, record) -> None:
+    """Raises what a record says, and clears it for the next call."""
+    error = kernel.error(code, record)
+    for k in range(len(record)):
+        record[k] = 0
+    raise error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -41,8 +42,13 @@ _numbers = itertools.count()
 
 def compile_ir(text: str, entry: str, cpu: str = "") -> MachineCode:
     """Verifies, optimises and loads a module. Raises BuildError where LLVM complains."""
+    return load(object_code(text, cpu), entry)
+
+
+def object_code(text: str, cpu: str = "", passes: bool = True) -> bytes:
+    """Verifies, optimises and compiles a module. Raises BuildError where LLVM complains."""
     tm = machine(cpu)
-    return load(tm.emit_object(_optimised(text, tm)), entry)
+    return tm.emit_object(_optimised(text, tm) if passes else _verified(text, tm))
 
 
 def listing(text: str, cpu: str = "", triple: str = "") -> tuple[str, str]:
@@ -60,6 +66,12 @@ def fingerprint(cpu: str = "") -> str:
 
 
 def _optimised(text: str, tm: llvm.TargetMachine) -> llvm.ModuleRef:
+    module = _verified(text, tm)
+    optimise(module, tm)
+    return module
+
+
+def _verified(text: str, tm: llvm.TargetMachine) -> llvm.ModuleRef:
     try:
         module = llvm.parse_assembly(text)
         module.triple, module.data_layout = tm.triple, str(tm.target_data)
@@ -67,7 +79,6 @@ def _optimised(text: str, tm: llvm.TargetMachine) -> llvm.ModuleRef:
     except RuntimeError as e:
         raise BuildError(f"the generated LLVM code is not valid: {e}",
                          hint="this is a mistake of the code generator, please report it") from e
-    optimise(module, tm)
     return module
 
 
@@ -80,10 +91,14 @@ def optimise(module: llvm.ModuleRef, tm: llvm.TargetMachine) -> None:
     builder.getModulePassManager().run(module, builder)
 
 
-def load(object_code: bytes, entry: str) -> MachineCode:
-    """Object code as something to call. Raises BuildError if it does not link."""
+def load(object_code: bytes, entry: str, symbols: Mapping[str, int] = {}) -> MachineCode:
+    """Object code as something to call. Raises BuildError if it does not link.
+
+    symbols: addresses of what it uses, besides what the process exports."""
     library = llvm.JITLibraryBuilder().add_object_img(object_code)
     library.add_current_process().export_symbol(entry)
+    for name, address in symbols.items():
+        library.import_symbol(name, address)
     for name, address in openmp_symbols().items():
         if name.encode() in object_code:
             library.import_symbol(name, address)
