@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -35,6 +36,9 @@ class Bounds:
         self.facts: list[Polynomial] = []
         self.values: dict[int, Polynomial] = {}
         self.keep: list[object] = []
+        self.place = 0  # the number of the innermost `given`: what is known changes with it
+        self.places = itertools.count(1)
+        self.quotients: dict[int, int] = {}  # atom of a quotient -> the place that knows it
 
     # --- what is known ----------------------------------------------------------------------
 
@@ -71,13 +75,20 @@ class Bounds:
     @contextmanager
     def given(self, *facts: Polynomial) -> Iterator[None]:
         """Where each fact is >= 0. What is concluded inside is forgotten outside."""
-        outer = self.facts, self.domains
-        self.facts = self.facts + [f for f in facts if f.constant is None]
-        self.domains = dict(self.domains)
+        outer = self.facts, self.domains, self.place
+        self._learn([f for f in facts if f.constant is None])
+        self.domains, self.place = dict(self.domains), next(self.places)
         for f in facts:
             self._tighten(f)
         yield
-        self.facts, self.domains = outer
+        self.facts, self.domains, self.place = outer
+
+    def _learn(self, facts: Iterable[Polynomial]) -> None:
+        """Each fact is >= 0, until the `given` ends."""
+        known = {f.key for f in self.facts}
+        new = {f.key: f for f in facts if f.key not in known}
+        if new:
+            self.facts = [*self.facts, *new.values()]
 
     def _tighten(self, fact: Polynomial) -> None:
         """Makes `fact` >= 0 a bound of the latest variable in it, if its factor is 1 or -1."""
@@ -185,14 +196,20 @@ class Bounds:
         whole, rest = a.split(b)
         if not rest.terms or self.holds(rest) and self.holds(b - number(1) - rest):
             return whole
+        return whole + Polynomial({(self._quotient(rest, b),): 1})
+
+    def _quotient(self, rest: Polynomial, b: Polynomial) -> int:
+        """The atom of rest // b, with what is known of it here."""
         atom = self.atom(("//", rest.key, b.key))
-        quotient = Polynomial({(atom,): 1})
+        if self.quotients.get(atom) == self.place and atom in self.domains:
+            return atom
         low = (number(0),) if self.holds(rest) else ()
         self.domains[atom] = Domain(low + tuple(self._least_quotients(rest, b)),
                                     tuple(self._quotients(rest, b)))
-        # b * q <= rest <= b * q + b - 1
-        self.facts = self.facts + [rest - b * quotient, b * quotient + b - number(1) - rest]
-        return whole + quotient
+        self.quotients[atom] = self.place
+        product = b * Polynomial({(atom,): 1})  # b * q <= rest <= b * q + b - 1
+        self._learn((rest - product, product + b - number(1) - rest))
+        return atom
 
     def _quotients(self, rest: Polynomial, b: Polynomial) -> Iterator[Polynomial]:
         """Upper bounds of rest // b."""
