@@ -286,8 +286,8 @@ class Bounds:
         if any(self._split_holds(p, a, depth) for a in p.atoms
                if a in self.domains and self.domains[a].cases):
             return True
-        return any(set(f.atoms) & set(p.atoms) and self._plainly_after(p - f, depth)
-                   for f in self.facts)
+        return any(self._plainly_after(p - f, depth) for f in self.facts
+                   if not f.atoms.isdisjoint(p.atoms))
 
     def _plainly_after(self, p: Polynomial, depth: int) -> bool:
         return any(self._plainly(q) for q in self.extremes(p, upper=False)) or \

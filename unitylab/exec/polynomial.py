@@ -14,28 +14,33 @@ MAX_TERMS = 64
 class Polynomial:
     """A sum of integer multiples of monomials; a monomial is a sorted tuple of atom numbers."""
 
-    __slots__ = ("terms",)
+    __slots__ = ("_atoms", "_key", "terms")
 
     def __init__(self, terms: Mapping[Monomial, int]):
         self.terms = {m: c for m, c in terms.items() if c}
+        self._atoms = self._key = None
+
+    def _plus(self, other: Polynomial, k: int) -> Polynomial:
+        """self + k * other"""
+        terms = self.terms.copy()
+        for m, c in other.terms.items():
+            terms[m] = terms.get(m, 0) + k * c
+        return Polynomial(terms)
 
     def __add__(self, other: Polynomial) -> Polynomial:
-        terms = dict(self.terms)
-        for m, c in other.terms.items():
-            terms[m] = terms.get(m, 0) + c
-        return Polynomial(terms)
+        return self._plus(other, 1)
+
+    def __sub__(self, other: Polynomial) -> Polynomial:
+        return self._plus(other, -1)
 
     def scale(self, k: int) -> Polynomial:
         return Polynomial({m: c * k for m, c in self.terms.items()})
-
-    def __sub__(self, other: Polynomial) -> Polynomial:
-        return self + other.scale(-1)
 
     def __mul__(self, other: Polynomial) -> Polynomial:
         terms: dict[Monomial, int] = {}
         for m, c in self.terms.items():
             for n, d in other.terms.items():
-                key = tuple(sorted(m + n))
+                key = tuple(sorted(m + n)) if m and n else m or n
                 terms[key] = terms.get(key, 0) + c * d
         return Polynomial(terms)
 
@@ -48,21 +53,27 @@ class Polynomial:
 
     @property
     def key(self) -> tuple:
-        return tuple(sorted(self.terms.items()))
+        if self._key is None:
+            self._key = tuple(sorted(self.terms.items()))
+        return self._key
 
     @property
-    def atoms(self) -> set[int]:
-        return {a for m in self.terms for a in m}
+    def atoms(self) -> frozenset[int]:
+        if self._atoms is None:
+            self._atoms = frozenset(a for m in self.terms for a in m)
+        return self._atoms
 
     def substitute(self, atom: int, value: Polynomial) -> Polynomial:
         """With `value` for `atom`, which appears at most linearly in each term."""
-        result = Polynomial({m: c for m, c in self.terms.items() if atom not in m})
+        rest: dict[Monomial, int] = {}
+        factor: dict[Monomial, int] = {}
         for m, c in self.terms.items():
             if atom in m:
-                rest = list(m)
-                rest.remove(atom)
-                result = result + Polynomial({tuple(rest): c}) * value
-        return result
+                k = m.index(atom)
+                factor[m[:k] + m[k + 1:]] = c
+            else:
+                rest[m] = c
+        return Polynomial(rest) + Polynomial(factor) * value
 
     def split(self, divisor: Polynomial) -> tuple[Polynomial, Polynomial]:
         """(q, r) with self == q * divisor + r, for a divisor of one term."""
