@@ -17,6 +17,8 @@ from ...ir.tir import For, Stmt
 from ..handles import BlockRV
 from ..nest import Nest
 from .contraction import Contraction, contraction
+from .dot_terms import terms_of
+from .dot_writer import DotWriter
 from .few_rows import FewRows, suits
 from .matmul_plan import Plan
 from .matmul_writer import Writer
@@ -32,9 +34,7 @@ def matmul(s: Scheduling, handle: BlockRV) -> bool:
     homes = [_statement(nest, b) for b in c.done]
     if any(h is None for h in homes):
         return False
-    plan = Plan.of(c, s)
-    writer = FewRows if suits(c, plan) else Writer
-    new = writer(c, plan).nest()
+    new = _writer(c, s).nest()
     nest.replace(homes[-1], new)
     for home in homes[:-1]:
         nest.replace(home, None)
@@ -44,6 +44,14 @@ def matmul(s: Scheduling, handle: BlockRV) -> bool:
     s.sch._commit(next(iter(s.sch.mod.prim_funcs)), nest, "matmul")
     s.placed.update(b.name for b in c.done)
     return True
+
+
+def _writer(c: Contraction, s: Scheduling) -> Writer:
+    terms = terms_of(c, s.target.cpu)
+    if terms is not None:
+        return DotWriter(c, Plan.of(c, s, terms.item), terms)
+    plan = Plan.of(c, s)
+    return FewRows(c, plan) if suits(c, plan) else Writer(c, plan)
 
 
 def _worth_it(c: Contraction) -> bool:

@@ -10,7 +10,6 @@ from ...ir.tir import BufferLoad
 from .contraction import Contraction
 from .scheduling import Scheduling
 
-REGISTERS = 24          # vector registers that sums may take of 32
 PANEL_BYTES = 1 << 21   # of the packed right factor at a time
 BLOCK_BYTES = 1 << 18   # of the left factor at a time
 PACK_ROWS = 32          # rows from which packing the right factor pays
@@ -32,20 +31,23 @@ class Plan:
     threads: int
 
     @staticmethod
-    def of(c: Contraction, s: Scheduling) -> Plan:
-        size = c.output.dtype.itemsize
-        lanes = max(1, s.target.lanes * 4 // size)
+    def of(c: Contraction, s: Scheduling, item: int = 0) -> Plan:
+        """`item`: bytes of a packed element where both factors are packed in another type."""
+        size = item or c.output.dtype.itemsize
+        lanes = max(1, s.target.lanes * 4 // c.output.dtype.itemsize)
         width = as_int(c.column.dom.extent)
         height = as_int(c.row.dom.extent) if c.row is not None else 1
-        pack_right = width is None or _scattered(c) or \
+        pack_right = bool(item) or width is None or _scattered(c) or \
             far_apart(c) and (height is None or height >= PACK_ROWS)
         panel = _panel(width, lanes, height, pack_right)
-        rows = _rows(height, REGISTERS // -(-panel // lanes))
+        registers = s.target.cpu.registers * 3 // 4  # the others hold factors
+        rows = _rows(height, registers // -(-panel // lanes))
         depth = c.depth or 1024
         tiles = height // rows if height else None
         threads = s.target.threads if _work(c) >= PARALLEL_WORK else 1
         chunk = _chunk(tiles, max(1, BLOCK_BYTES // (rows * depth * size)), threads)
-        return Plan(lanes, panel, rows, pack_right and _packs_left(c, size), pack_right, chunk,
+        pack_left = bool(item) or pack_right and _packs_left(c, size)
+        return Plan(lanes, panel, rows, pack_left, pack_right, chunk,
                     max(1, PANEL_BYTES // (panel * depth * size)), threads)
 
 

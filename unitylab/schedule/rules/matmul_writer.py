@@ -103,14 +103,16 @@ class Writer:
 
     def _block(self, first, panels, threads: bool, ragged: bool = True) -> Stmt:
         panel = self.p.panel
-        packed = decl_buffer((panels, self.depth, panel), self.c.output.dtype, "right_packed")
-
-        def operand(panel_no, k, j):
-            return packed[panel_no, self.flat(k), j]
-        fill = self.loop("jo", panels, lambda jo: self._fill(packed, first, jo, ragged),
+        right = self.right_packed(panels)
+        fill = self.loop("jo", panels, lambda jo: self.fill_right(right, first, jo, ragged),
                          parallel if threads else loop)
-        return seq(AllocBuffer(packed), fill, self.rows(
-            threads, panels, panel, operand, first * panel, panel if not ragged else None))
+        return seq(*map(AllocBuffer, right.buffers), fill, self.rows(
+            threads, panels, panel, right, first * panel, panel if not ragged else None))
+
+    def right_packed(self, panels) -> PackedRight:
+        """Where blocks of the right factor go."""
+        return PackedRight(self, decl_buffer((panels, self.depth, self.p.panel),
+                                             self.c.output.dtype, "right_packed"))
 
     def flat(self, k) -> PrimExpr:
         """The number of a term of the sum."""
@@ -119,10 +121,10 @@ class Writer:
             number = number * it.dom.extent + v
         return number
 
-    def _fill(self, packed: Buffer, first, jo, ragged: bool) -> Stmt:
+    def fill_right(self, right: PackedRight, first, jo, ragged: bool) -> Stmt:
         """One panel of the right factor; columns beyond the last are zero."""
         start = (first + jo) * self.p.panel
-        dtype = self.c.output.dtype
+        dtype, packed = self.c.output.dtype, right.buffers[0]
 
         def full(k):
             return vectors("j", self.p.panel, self.p.lanes, lambda j: BufferStore(
@@ -166,46 +168,82 @@ class Writer:
     def _row_blocks(self, kind, first, tiles, tall, chunk, panels, wide, operand, start, full):
         def block(ib):
             base = first + ib * (chunk * tall)
-            packed = decl_buffer((chunk, tall, self.depth + 16), self.c.output.dtype, "left_packed")
+            packed = self.left_packed(chunk, tall)
 
             def left(io, i, k):
                 if self.p.pack_left:
-                    return packed[io, i, self.flat(k)]
+                    return self.left_at(packed, io, i, k)
                 return self.place(self.c.left, row=base + io * tall + i, k=k)
-            fill = self.loop("io", chunk, lambda io: self.loop("i", tall, lambda i: self.over_k(
-                lambda k: BufferStore(packed, self.place(
-                    self.c.left, row=base + io * tall + i, k=k), (io, i, self.flat(k))))))
+            fill = self.loop("io", chunk, lambda io: self.loop(
+                "i", tall, lambda i: self.fill_left(packed, io, i, base + io * tall + i)))
             tiles_ = self.loop("jo", panels, lambda jo: self.loop("io", chunk, lambda io: self.tile(
-                lambda i, k: left(io, i, k), lambda k, j: operand(jo, k, j),
+                lambda i, k: left(io, i, k), jo, operand,
                 base + io * tall, start + jo * self.p.panel, tall, wide, full)))
             return seq(AllocBuffer(packed), fill, tiles_) if self.p.pack_left else tiles_
         count = tiles if chunk == 1 else literal(as_int(tiles) // chunk, self.t)
         return self.loop("ib", count, block, kind)
 
+    def left_packed(self, chunk: int, tall: int) -> Buffer:
+        """Where a block of rows goes: rows that are no power of two apart."""
+        return decl_buffer((chunk, tall, self.depth + 16), self.c.output.dtype, "left_packed")
+
+    def left_at(self, packed: Buffer, io, i, k) -> PrimExpr:
+        """A packed element of the left factor."""
+        return packed[io, i, self.flat(k)]
+
+    def fill_left(self, packed: Buffer, io, i, row) -> Stmt:
+        """Packs one row."""
+        return self.over_k(lambda k: BufferStore(
+            packed, self.place(self.c.left, row=row, k=k), (io, i, self.flat(k))))
+
     # --- a tile -----------------------------------------------------------------------------
 
-    def tile(self, left, right, row, column, tall: int, wide: int, full: int | None) -> Stmt:
-        """Sums in registers, then the epilogue. `full` None: some columns may be beyond the
-        last."""
+    def tile(self, left, jo, right, row, column, tall: int, wide: int, full: int | None) -> Stmt:
+        """Sums in registers, then the epilogue. `left(i, k)` and `right(jo, k, j)` are the factors;
+        `full` None: some columns may be beyond the last."""
         acc = decl_buffer((tall, wide), self.c.output.dtype, "acc", scope="local")
+        return seq(AllocBuffer(acc), self.clear(acc, jo, right), self.add(acc, left, jo, right),
+                   self.finish(acc, row, column, full))
 
-        def each(body):
-            return unrolled("i", tall, lambda i: vectors(
-                "j", wide, self.p.lanes, lambda j: body(i, j), self.t), self.t)
-        clear = each(lambda i, j: BufferStore(acc, literal(0, acc.dtype), (i, j)))
-        add = self.over_k(lambda k: each(lambda i, j: BufferStore(
-            acc, acc[i, j] + left(i, k) * right(k, j), (i, j))))
+    def each(self, acc: Buffer, body) -> Stmt:
+        """Every element of a tile: rows unrolled, columns in vectors."""
+        tall, wide = map(as_int, acc.shape)
+        return unrolled("i", tall, lambda i: vectors(
+            "j", wide, self.p.lanes, lambda j: body(i, j), self.t), self.t)
+
+    def clear(self, acc: Buffer, jo, right) -> Stmt:
+        """The sums before the first term."""
+        return self.each(acc, lambda i, j: BufferStore(acc, literal(0, acc.dtype), (i, j)))
+
+    def add(self, acc: Buffer, left, jo, right) -> Stmt:
+        """All terms."""
+        return self.over_k(lambda k: self.each(acc, lambda i, j: BufferStore(
+            acc, acc[i, j] + left(i, k) * right(jo, k, j), (i, j))))
+
+    def finish(self, acc: Buffer, row, column, full: int | None) -> Stmt:
+        """The epilogue of a tile."""
+        tall, wide = map(as_int, acc.shape)
 
         def write(source, i, j):
             swap = substitute(self.c.store, {self.c.accumulator: source[i, j]})
             return self.place(swap, row=row + i, column=column + j)
-        out = each(lambda i, j: write(acc, i, j))
+        out = self.each(acc, lambda i, j: write(acc, i, j))
         if full is None:
             # a copy: indexed by a variable, the sums themselves would leave the registers
             edge = decl_buffer(acc.shape, acc.dtype, "edge", scope="local")
             some = self.loop("i", tall, lambda i: self.loop(
                 "j", self.width - column, lambda j: write(edge, i, j)))
-            copy = each(lambda i, j: BufferStore(edge, acc[i, j], (i, j)))
+            copy = self.each(acc, lambda i, j: BufferStore(edge, acc[i, j], (i, j)))
             some = seq(AllocBuffer(edge), copy, some)
             out = IfThenElse(column + wide <= self.width, out, some)
-        return seq(AllocBuffer(acc), clear, add, out)
+        return out
+
+
+class PackedRight:
+    """Panels of the right factor: an element by panel, terms and column."""
+
+    def __init__(self, writer: Writer, *buffers: Buffer):
+        self.writer, self.buffers = writer, buffers
+
+    def __call__(self, panel, k, j) -> PrimExpr:
+        return self.buffers[0][panel, self.writer.flat(k), j]
