@@ -3,6 +3,7 @@
 `default_schedule(func)` runs the rules of `table.py`, one file per pattern:
 
     inline        elementwise blocks are computed where they are read, unless that repeats work
+    attention     a product, a softmax, a product: one nest with an online softmax
     matmul        contractions: packing, cache blocks, a register tile, fused epilogue
     register_tile other reductions with a contiguous output (column sums): rows
                   unrolled, columns as vectors, the reduction between; elementwise consumers follow

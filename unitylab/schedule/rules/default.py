@@ -9,6 +9,7 @@ from ...ir.tir import PrimFunc
 from ..handles import BlockRV
 from ..patterns import is_reduction
 from ..tail import split_rows
+from .attention import attention
 from .elementwise import rows
 from .inline import inline
 from .matmul import matmul
@@ -23,7 +24,6 @@ from .transpose import transpose
 # first that applies is taken.
 Rule = Callable[[Scheduling, BlockRV], bool]
 
-WHOLE: tuple[Callable[[Scheduling], bool], ...] = ()  # a function that is one pattern as a whole
 REDUCTIONS: tuple[Rule, ...] = (matmul, column_reduction, register_tile)  # in program order
 OUTPUTS: tuple[Rule, ...] = (transpose, rows)         # last block first: it gathers its producers
 LEFT: tuple[Rule, ...] = (row_reduction,)             # reductions that nothing gathered
@@ -36,8 +36,8 @@ def default_schedule(func: PrimFunc, target: TargetInfo | None = None) -> PrimFu
         return func
     s = Scheduling(func, target or TargetInfo())
     inline(s)
-    if not any(rule(s) for rule in WHOLE):
-        _by_block(s)
+    attention(s)  # several blocks at once; the rules below take those that are left
+    _by_block(s)
     parallelize(s)
     for loop in s.tails:
         s.sch.mod = split_rows(s.sch, loop)

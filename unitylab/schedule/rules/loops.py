@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...ir.dtypes import INT64
+from ...ir.node import FrozenDict
 from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.tir import PARALLEL, SERIAL, UNROLLED, VECTORIZED, For, Stmt, seq
 
@@ -25,6 +26,18 @@ def unrolled(name: str, extent, body: Body, dtype: str = INT64) -> Stmt:
 
 def parallel(name: str, extent, body: Body, dtype: str = INT64) -> Stmt:
     return loop(name, extent, body, PARALLEL, dtype)
+
+
+def vectorized(name: str, extent, body: Body, dtype: str = INT64) -> Stmt:
+    return loop(name, extent, body, VECTORIZED, dtype)
+
+
+def in_lanes(count: int) -> Callable[..., Stmt]:
+    """A serial loop that walks in vectors of `count`, a reduction included."""
+    def made(name: str, extent, body: Body, dtype: str = INT64) -> Stmt:
+        walk = loop(name, extent, body, SERIAL, dtype)
+        return walk.replace(annotations=FrozenDict({"lanes": count}))
+    return made
 
 
 def vectors(name: str, width: int, lanes: int, body: Body, dtype: str = INT64) -> Stmt:

@@ -21,6 +21,7 @@ class Scheduling:
     def __init__(self, func: PrimFunc, target: TargetInfo):
         self.func, self.target = func, target
         self.sch = Schedule(func)
+        self.begin = self.now
         self.tails: list[LoopRV] = []
         self.placed: set[str] = set()
 
@@ -30,7 +31,7 @@ class Scheduling:
 
     def finish(self) -> PrimFunc:
         """The result; the function itself if nothing was done."""
-        return self.now if len(self.sch.trace) else self.func
+        return self.now if len(self.sch.trace) or self.now is not self.begin else self.func
 
     def names(self) -> list[str]:
         """The blocks of the function whose names are unique, in program order."""
