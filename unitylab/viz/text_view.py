@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import linecache
+import sys
 from collections import defaultdict
 
-from ..ir.errors import Span
+from ..ir.span import SourceText, Span
 from ..ir.tir import Block, For, PrimFunc
 from ..script import print_document
 from ..script.document import Document
@@ -114,10 +115,23 @@ def rows(view: dict) -> list[dict]:
 
 def place_name(span: Span) -> str:
     """Where a node was written, for people."""
-    name = "cell" if "ipykernel_" in span.source else span.source.rpartition("/")[2]
-    return f"{name}:{span.line}"
+    if "ipykernel_" not in span.source:
+        return f"{span.source.rpartition('/')[2]}:{span.line}"
+    number = _cells().get(str(span.source), "")
+    return f"cell{f' [{number}]' if number else ''}, line {span.line}"
+
+
+def _cells() -> dict[str, int]:
+    """The numbers of the notebook's cells by the names of their sources."""
+    found = sys.modules.get("IPython")
+    shell = found.get_ipython() if found is not None else None
+    return getattr(getattr(shell, "compile", None), "_filename_map", {})
 
 
 def source_line(span: Span) -> str:
     """The line itself, empty where it is not known any more."""
+    source = span.source
+    if isinstance(source, SourceText) and source.first_line <= span.line:
+        known = source.lines[span.line - source.first_line:][:1]
+        return known[0].strip() if known else ""
     return linecache.getline(span.source, span.line).strip()

@@ -33,8 +33,10 @@ const besideText = (app, body) => {
   const rows = pairRows(diffRows(view.before, view.text, view.diff, view.moves));
   const near = rows.map(([a], i) => rows.slice(Math.max(0, i - FOLD), i + FOLD + 1)
     .some((r) => !r[0] || !r[1] || r[0][2] !== " ") || a === undefined);
-  const cell = (row, first) => (row ? drawLine(app, first && row[2] === " "
-    ? [row[0], null, ...row.slice(2)] : row) : h("div", { class: "ul-line ul-gap", "data-keys": "" }));
+  const cell = (row, first) => {
+    if (!row) return h("div", { class: "ul-line ul-gap", "data-keys": "" });
+    return drawLine(app, first && row[2] === " " ? [row[0], null, ...row.slice(2)] : row);
+  };
   const columns = [[], []];
   let hidden = 0;
   const fold = () => {

@@ -6,7 +6,8 @@ const HELP = [["n", "next pass of the pipeline"], ["u r", "undo, redo"], ["/", "
   ["→ ←", "open and close a step's rewrites or a group"], ["c", "compare with the step in focus"],
   ["b", "branch from here"],
   ["e", "name a step and its branch (or F2, or double click)"],
-  ["t", "side by side: graphs or texts"], ["g d", "next tab left, right"], ["1 … 5", "go to a region"],
+  ["t", "side by side: graphs or texts"], ["g d", "next tab left, right"],
+  ["1 … 5", "go to a region"],
   ["m", "measure"], ["a", "what can be done with the selection"],
   ["Esc", "back; nothing selected"]];
 
