@@ -51,7 +51,7 @@ def main(A: T.Buffer((8, 8)), B: T.Buffer((8,))):
                 B[vi] = A[vi, vj]
 """))
     i, j = sch.get_loops(sch.get_block("B"))
-    with pytest.raises(ScheduleError, match="block B does not use vj to choose the element"):
+    with pytest.raises(ScheduleError, match="it does not use vj to choose the element"):
         sch.parallel(j)
     sch.parallel(i)
 

@@ -4,7 +4,7 @@ Functions called `why_not_...` return the reason as text, or None when all is we
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from weakref import WeakKeyDictionary
 
@@ -15,6 +15,7 @@ from ..ir.structural import structural_equal
 from ..ir.tir import (REDUCE, SPATIAL, Block, BlockRealize, Buffer, BufferLoad, BufferRegion,
                       BufferStore, For, IterVar, Stmt)
 from ..ir.visitor import collect, fold_substitute, free_vars
+from .collisions import apart_along, why_instances_collide
 from .nest import Nest, child_realizes
 from .regions import Relaxer, Span, hull, loop_domain, relax_region
 
@@ -96,10 +97,10 @@ def why_not_complete(nest: Nest, block: Block) -> str | None:
     odd = [it for it in block.iter_vars if it.kind != SPATIAL]
     if odd:
         return f"its iteration variable {odd[0].var.name} is of kind {odd[0].kind}"
-    both = _read_and_written(block)
+    both = read_and_written(block)
     if both:
         return f"it reads {both[0].name}, which it also writes"
-    return _other_writer(nest, block)
+    return why_instances_collide(block) or _other_writer(nest, block)
 
 
 def why_not_reduction(nest: Nest, block: Block) -> str | None:
@@ -110,7 +111,8 @@ def why_not_reduction(nest: Nest, block: Block) -> str | None:
     odd = [it for it in block.iter_vars if it.kind not in (SPATIAL, REDUCE)]
     if odd:
         return f"its iteration variable {odd[0].var.name} is of kind {odd[0].kind}"
-    return _reduced_element_moves(block) or _other_writer(nest, block)
+    return (_reduced_element_moves(block) or why_instances_collide(block)
+            or _other_writer(nest, block))
 
 
 def why_not_dominant(nest: Nest, block: Block) -> str | None:
@@ -120,7 +122,7 @@ def why_not_dominant(nest: Nest, block: Block) -> str | None:
     return why_not_complete(nest, block)
 
 
-def _read_and_written(block: Block) -> list[Buffer]:
+def read_and_written(block: Block) -> list[Buffer]:
     written = set(map(id, written_buffers(block)))
     return [b for b in read_buffers(block) if id(b) in written]
 
@@ -143,27 +145,31 @@ def _reduced_element_moves(block: Block) -> str | None:
     return None
 
 
-def why_order_matters(block: Block) -> str | None:
-    """Why the instances of a block may not run in another order; None if they may."""
-    odd = [it for it in block.iter_vars if it.kind not in (SPATIAL, REDUCE)]
+def why_order_matters(block: Block, own: Sequence[IterVar] | None = None) -> str | None:
+    """Why instances of a block that differ in one of the variables `own` (all of them) may not run
+    in another order; None if they may."""
+    own = block.iter_vars if own is None else own
+    odd = [it for it in own if it.kind not in (SPATIAL, REDUCE)]
     if odd:
         return f"its iteration variable {odd[0].var.name} is of kind {odd[0].kind}"
-    moves = _reduced_element_moves(block)
-    if moves:
-        return moves
+    reason = _reduced_element_moves(block) or why_instances_collide(block, own)
+    if reason:
+        return reason
     for w in block.writes:
-        if not _reads_only(block, w):
+        if not _reads_only(block, w, own):
             return f"it reads elements of {w.buffer.name} that other iterations write"
     return None
 
 
-def _reads_only(block: Block, write: BufferRegion) -> bool:
-    """Whether all reads of a written buffer are of the element being written."""
-    at = [r.min for r in write.region]
-    loads = [l for l in collect(block.body, BufferLoad) if l.buffer is write.buffer]
-    declared = [r for r in block.reads if r.buffer is write.buffer]
-    return all(structural_equal(i, a) for l in loads for i, a in zip(l.indices, at)) and \
-        all(structural_equal(x, y) for r in declared for x, y in zip(r.region, write.region))
+def _reads_only(block: Block, write: BufferRegion, own: Sequence[IterVar]) -> bool:
+    """Whether all reads of a written buffer are of what the same values of `own` write."""
+    loads = [l.indices for l in collect(block.body, BufferLoad) if l.buffer is write.buffer]
+    reads = [r for r in block.reads if r.buffer is write.buffer]
+    same = [k for k, w in enumerate(write.region)
+            if all(structural_equal(i[k], w.min) for i in loads)
+            and all(structural_equal(r.region[k], w) for r in reads)]
+    return len(same) == len(write.region) or \
+        apart_along(block, own, [write.region[k] for k in same])
 
 
 # --- loops and iteration variables ----------------------------------------------------------
@@ -172,11 +178,6 @@ def bound_by(realize: BlockRealize, var: Var) -> list[IterVar]:
     """The iteration variables of a block whose value depends on a loop variable."""
     return [it for it, value in zip(realize.block.iter_vars, realize.iter_values)
             if var in free_vars(value)]
-
-
-def is_index_of(var: Var, block: Block) -> bool:
-    """Whether every element that a block writes is chosen by an iteration variable."""
-    return all(any(var in free_vars(r) for r in w.region) for w in block.writes)
 
 
 def why_not_affine(realize: BlockRealize) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..ir.errors import ScheduleError
 from ..ir.prim import as_int
 from ..ir.tir import PARALLEL, SPATIAL, THREAD_BINDING, VECTORIZED, Block, For, IterVar
-from .dependence import (bound_by, is_index_of, why_iterations_depend, why_not_affine,
+from .dependence import (bound_by, read_and_written, why_iterations_depend, why_not_affine,
                          why_order_matters, written_buffers)
 from .nest import Nest, child_realizes, statements
 
@@ -14,8 +14,10 @@ def check_independent(nest: Nest, loop: For, private: bool) -> None:
     """Refuses a loop whose iterations write the same element or read each other's."""
     name = loop.loop_var.name
     for realize in child_realizes(loop.body):
-        block = realize.block
-        order = why_order_matters(block)
+        block, used = realize.block, bound_by(realize, loop.loop_var)
+        if private and all(it.kind == SPATIAL for it in used) and _own_copy(nest, loop, block):
+            continue
+        order = why_order_matters(block, used)
         if order:
             raise ScheduleError(f"the iterations of loop {name} run block {block.name} in an order "
                                 f"that matters: {order}", span=block.span)
@@ -23,10 +25,9 @@ def check_independent(nest: Nest, loop: For, private: bool) -> None:
         if mixed:
             raise ScheduleError(mixed, span=block.span,
                                 hint="fuse the parts back, or split another loop")
-        used = bound_by(realize, loop.loop_var)
         for it in used:
             _check_spatial(nest, loop, block, it)
-        if not used and as_int(loop.extent) != 1 and not (private and _own_copy(nest, loop, block)):
+        if not used and as_int(loop.extent) != 1:
             raise ScheduleError(
                 f"loop {name} does not choose the element that block {block.name} writes: its "
                 f"iterations write the same element", span=block.span,
@@ -43,11 +44,6 @@ def _check_spatial(nest: Nest, loop: For, block: Block, it: IterVar) -> None:
             f"loop {name} carries the reduction of block {block.name}: its iterations write the "
             f"same element", span=loop.span or block.span,
             hint=f"rfactor, or a spatial loop{_spatial_loop(nest, block)}")
-    if not is_index_of(it.var, block) and as_int(it.dom.extent) != 1:
-        raise ScheduleError(
-            f"block {block.name} does not use {it.var.name} to choose the element that it writes: "
-            f"iterations of loop {name} would race", span=block.span,
-            hint=f"make {it.var.name} an index of what the block writes, or a reduction variable")
 
 
 def _spatial_loop(nest: Nest, block: Block) -> str:
@@ -61,7 +57,9 @@ def _spatial_loop(nest: Nest, block: Block) -> str:
 
 def _own_copy(nest: Nest, loop: For, block: Block) -> bool:
     """Whether each iteration of a loop can have its own copy of what a block writes: allocated in
-    the function and used below the loop alone."""
+    the function, used below the loop alone, and not carried from one iteration to the next."""
+    if block.init is None and read_and_written(block):
+        return False
     inside = {id(s) for s in statements(loop)}
     allocated = {id(b) for x in nest.blocks() for b in x.alloc_buffers}
     for b in written_buffers(block):

@@ -14,6 +14,7 @@ from ..ir.tir import Block, BlockRealize, For, PrimFunc
 from . import primitives
 from .candidates import Candidate
 from .candidates import candidates as list_candidates
+from .closed import escaping
 from .handles import BlockRV, ExprRV, Handle, LoopRV
 from .nest import Nest, child_realizes, statements, unshared
 from .signature import PRIMITIVES, Primitive
@@ -112,6 +113,7 @@ class Schedule:
             result = p.function(nest, *listed, **values)
         except ScheduleError as e:
             raise ScheduleError(f"{p.name}: {e.message}", span=e.span, hint=e.hint) from None
+        self._check_closed(name, nest, p.name)
         decision = None
         if isinstance(result, primitives.Decided):
             result, decision = result.values, result.decision
@@ -122,6 +124,15 @@ class Schedule:
                         if r is not None)
         self.trace.append(Instruction(p.name, rest, named, outputs, single, decision))
         return (outputs[0] if outputs else None) if single else list(outputs)
+
+    def _check_closed(self, name: str, nest: Nest, by: str) -> None:
+        """A size that depends on a loop may not leave the loop, whatever the primitive."""
+        lost = escaping(nest.func) if nest.func is not self.mod[name] else None
+        if lost is not None and escaping(self.mod[name]) is not lost:
+            raise ScheduleError(f"{by}: {lost.name} would be used outside of the loop or block that"
+                                f" defines it", span=lost.span,
+                                hint="loops and buffers whose extents depend on a loop variable "
+                                     "must stay inside of that loop")
 
     def _function_of(self, values: Iterable, given: str | None, p: Primitive) -> str:
         names = dict.fromkeys(self._targets[h][0] for h in _handles(values)

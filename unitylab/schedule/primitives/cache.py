@@ -10,7 +10,8 @@ from ...ir.tir import (SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferRegio
                        IterVar, Range, Stmt, decl_buffer, seq)
 from ...ir.visitor import Mutator
 from ..access import RenameBuffers
-from ..dependence import consumers, read_buffers, siblings, touched, written_buffers
+from ..dependence import (consumers, read_and_written, read_buffers, siblings, touched,
+                          written_buffers)
 from ..nest import Nest
 from ..regions import Span, clipped, contains, hull
 from ..signature import BLOCK, BLOCKS, INT, STR, optional, primitive
@@ -62,6 +63,10 @@ def cache_write(nest: Nest, block: Block, write_buffer_index: int, storage_scope
         raise ScheduleError(f"{buffer.name} is written by several blocks: "
                             f"{', '.join(b.name for b in writers)}", span=block.span,
                             hint="cache_write before decompose_reduction")
+    if block.init is None and buffer in read_and_written(block):
+        raise ScheduleError(f"block {block.name} reads {buffer.name}, which it also writes: the "
+                            f"cache would be read before it is filled", span=block.span,
+                            hint="a block with an init starts from what the init writes")
     scope = nest.scope(block)
     readers = [b for b in consumers(nest, block) if b not in (consumer_blocks or ())]
     top = _shared_loop(nest, block, readers)

@@ -254,6 +254,7 @@ def _nest_for(block: Block, domain: dict[Var, Span], analyzer: Analyzer,
         low, extent = _needed(it, domain, analyzer)
         if as_int(extent) == 1 and not preserve_unit_loops:
             values.append(low)
+            guards += _guards(it, low, extent, low, analyzer)
             continue
         ax = Var(f"ax{len(loops)}", it.var.dtype)
         loops.append((ax, extent))

@@ -67,6 +67,9 @@ def _stored(block: Block) -> tuple[BufferStore, tuple[PrimExpr, ...]]:
     """The store of a block and its indices: distinct iteration variables (or 0 where the dimension
     is 1)."""
     store = block.body
+    if block.init is not None:
+        raise ScheduleError(f"block {block.name} has an init: its value is made in several steps",
+                            span=block.span, hint="compute_at keeps the steps")
     if not isinstance(store, BufferStore) or store.predicate is not None:
         raise ScheduleError(f"the body of block {block.name} is not a single store",
                             span=block.span)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ...arith.index_map import IndexMap
 from ...arith.iter_inverse import rounded_domain
 from ...arith.iter_map import NotAffine
@@ -12,6 +14,7 @@ from ...ir.tir import (REDUCE, SERIAL, SPATIAL, Block, BlockRealize, Buffer, Buf
                        BufferStore, For, IterVar, Range, Stmt)
 from ...ir.visitor import Mutator, fold_substitute, free_vars
 from ..access import update_regions
+from ..dependence import why_order_matters
 from ..nest import Nest
 from ..signature import (BLOCK, BOOL, BUFFER, INDEX_MAP, INT, PAD_VALUE, MapSource, list_of,
                          optional, primitive)
@@ -30,12 +33,22 @@ def transform_block_layout(nest: Nest, block: Block, index_map: MapSource) -> No
     domain = {v: it.dom for v, it in zip(point.inputs, block.iter_vars)}
     analyzer = nest.analyzer(nest.scope(block), unit_loops=False)
     _check_zero_based(block)
+    order = why_order_matters(block)
+    if order:
+        raise ScheduleError(f"the instances of block {block.name} must stay in order: {order}",
+                            span=block.span)
     try:
         back = point.inverse([it.dom for it in block.iter_vars], analyzer)
         sizes = point.map_shape([it.dom.extent for it in block.iter_vars], analyzer)
     except (NotAffine, ValueError) as e:
         raise ScheduleError(f"the index map {point.text} is not one to one on block {block.name}:"
                             f" {e}", span=block.span) from None
+    whole = _points(it.dom.extent for it in block.iter_vars)
+    if not analyzer.can_prove_equal(_points(sizes), whole):
+        shown = " x ".join(s.script() for s in sizes)
+        raise ScheduleError(f"the index map {point.text} makes {shown} points of block {block.name}"
+                            f", more than it has", span=block.span,
+                            hint="a map that starts at 0 and fills its shape, or split")
     kinds = [_kind_of(o, dict(zip(domain, block.iter_vars)), block) for o in point.outputs]
     new = [Var(f"v{k}", o.dtype) for k, o in enumerate(point.outputs)]
     its = tuple(IterVar(v, Range(literal(0, v.dtype), prim.cast(s, v.dtype)), kind)
@@ -55,6 +68,10 @@ def transform_block_layout(nest: Nest, block: Block, index_map: MapSource) -> No
     for ax, it in reversed(list(zip(axes, its))):
         stmt = For(ax, literal(0, ax.dtype), it.dom.extent, SERIAL, stmt)
     nest.replace(loops[0] if loops else nest.realize(block), stmt)
+
+
+def _points(sizes) -> PrimExpr:
+    return math.prod((prim.cast(s, "int64") for s in sizes), start=literal(1, "int64"))
 
 
 def _at(value: PrimExpr, it: IterVar) -> PrimExpr:

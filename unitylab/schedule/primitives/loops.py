@@ -9,7 +9,8 @@ from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.tir import SERIAL, Block, BlockRealize, For, Range, Stmt
 from ...ir.visitor import Mutator, Substitute, free_vars
-from ..dependence import blocks_in, why_iterations_depend, why_order_matters
+from ..collisions import why_repeated
+from ..dependence import blocks_in, read_and_written, why_iterations_depend, why_order_matters
 from ..nest import Nest
 from ..signature import (BLOCK_OR_LOOP, BOOL, FACTORS, LOOP, LOOPS, primitive)
 
@@ -203,6 +204,8 @@ def reorder(nest: Nest, *loops: For) -> None:
     inside = blocks_in(chain[-1].body)
     for b in inside:
         reason = why_order_matters(b)
+        if not reason and (b.init is not None or read_and_written(b)):
+            reason = why_repeated(nest.realize(b), nest.loops(b))
         if reason:
             raise ScheduleError(f"the instances of block {b.name} must stay in order: {reason}",
                                 span=b.span)

@@ -140,7 +140,10 @@ def _init_nest(loops: list[For], realize: BlockRealize) -> Stmt:
     iters = tuple(it for it in block.iter_vars if it.kind != tir.REDUCE)
     inner = block.replace(iter_vars=iters, name=f"{block.name}_init", body=block.init, init=None,
                           reads=(), annotations=block.annotations)
-    predicate = fold_substitute(realize.predicate, start)
+    # a reduction loop further out holds other statements too: only its first iteration counts
+    first = [prim.equal(fold_substitute(v, start), it.dom.min)
+             for it, v in zip(block.iter_vars, realize.iter_values) if it.kind == tir.REDUCE]
+    predicate = prim.logical_and(fold_substitute(realize.predicate, start), *first)
     stmt: Stmt = BlockRealize(tuple(values[it.var] for it in iters), predicate, inner)
     for f in reversed(kept):
         stmt = f.replace(body=stmt)
