@@ -1,4 +1,4 @@
-"""Whether everything that a program uses is defined where it is used: what every primitive keeps."""
+"""Whether all that a program uses is defined where it is used: what every primitive keeps."""
 
 from __future__ import annotations
 
