@@ -11,9 +11,9 @@ from __future__ import annotations
 from .. import transforms
 from ..ir.transform import Pass
 from ..schedule.default_schedule import DefaultSchedule
-from ..transforms import (AnnotateTIROpPattern, CanonicalizeBindings, DeadCodeElimination,
-                          EliminateCommonSubexpr, FoldConstant, FuseOps, FuseTIR, LegalizeOps,
-                          Normalize, Simplify)
+from ..transforms import (AnnotateTIROpPattern, CancelPermutes, CanonicalizeBindings,
+                          DeadCodeElimination, EliminateCommonSubexpr, FoldConstant, FuseOps,
+                          FuseTIR, LegalizeOps, Normalize, RecognizeAttention, Simplify)
 from .lower import blocks, lower
 
 legalize: tuple[Pass, ...] = (
@@ -34,9 +34,12 @@ default: tuple[Pass, ...] = (
     EliminateCommonSubexpr(),
     FoldConstant(),
     CanonicalizeBindings(),
+    RecognizeAttention(),
+    CancelPermutes(),
+    DeadCodeElimination(),
     LegalizeOps(),
     AnnotateTIROpPattern(),
-    FuseOps(),
+    FuseOps(copies=True),
     FuseTIR(),
     DeadCodeElimination(),
     Simplify(),

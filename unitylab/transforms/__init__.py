@@ -8,6 +8,7 @@ from .cross.fuse_tir import FuseTIR
 from .relax.annotate_tir_op_pattern import AnnotateTIROpPattern
 from .relax.bind_params import BindParams
 from .relax.bind_symbolic_vars import BindSymbolicVars
+from .relax.cancel_permutes import CancelPermutes
 from .relax.canonicalize_bindings import CanonicalizeBindings
 from .relax.convert_to_dataflow import ConvertToDataflow
 from .relax.dead_code_elimination import DeadCodeElimination
@@ -16,6 +17,7 @@ from .relax.fold_constant import FoldConstant
 from .relax.fuse_ops import FuseOps
 from .relax.legalize_ops import LegalizeOps
 from .relax.normalize import Normalize
+from .relax.recognize_attention import RecognizeAttention
 from .relax.to_non_dataflow import ToNonDataflow
 from .tir.lower_alloc_buffers import LowerAllocBuffers
 from .tir.lower_blocks import LowerBlocks

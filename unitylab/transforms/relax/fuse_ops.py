@@ -23,10 +23,12 @@ class FuseOps(Pass):
     `FuseTIR` after. Source: Chen et al., TVM (OSDI 2018), section 3.
 
     fuse_opt_level: 0 fuses nothing.
-    max_depth: the largest number of bindings in a group."""
+    max_depth: the largest number of bindings in a group.
+    copies: attention takes in the copies that arrange its operands and its result."""
 
     fuse_opt_level: int = 2
     max_depth: int = 256
+    copies: bool = False
 
     def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
         functions = PrivateFunctions(mod)
@@ -47,7 +49,8 @@ class FuseOps(Pass):
     def _fuse_block(self, name: str, block: DataflowBlock, functions: PrivateFunctions,
                     recorder: Recorder) -> DataflowBlock:
         nodes = fusion_graph(block, functions.mod)
-        groups = Partition(nodes, self.fuse_opt_level, self.max_depth).members()
+        groups = Partition(nodes, self.fuse_opt_level, self.max_depth,
+                           self.copies).members()
         fused: dict[int, Binding | None] = {}
         for group in groups:
             bindings = [n.binding for n in group]

@@ -10,6 +10,7 @@ from ...ir.op import Op
 from ...ir.prim import GlobalVar
 from ...ir.relax import (Binding, Call, Constant, DataflowBlock, DataflowVar, Expr, Tuple,
                          TupleGetItem, Var, VarBinding)
+from ...ir.tir import PrimFunc
 from ...ir.visitor import collect
 from ..tir.op_pattern import OpPattern
 
@@ -25,6 +26,7 @@ class FusionNode:
     pattern: OpPattern
     is_output: bool
     outputs: list[tuple[FusionNode, OpPattern]] = field(default_factory=list)
+    program: PrimFunc | None = None
     # the immediate post-dominator, its depth in that tree, the widest pattern on the way to it
     dominator: FusionNode | None = None
     depth: int = 1
@@ -36,7 +38,8 @@ def fusion_graph(block: DataflowBlock, mod: IRModule) -> list[FusionNode]:
     nodes: list[FusionNode] = []
     by_var: dict[Var, FusionNode] = {}
     for k, b in enumerate(block.bindings):
-        node = FusionNode(k, b, binding_pattern(b, mod), not isinstance(b.var, DataflowVar))
+        node = FusionNode(k, b, binding_pattern(b, mod), not isinstance(b.var, DataflowVar),
+                          program=called_program(b, mod))
         if isinstance(b.value, TupleGetItem) and b.value.tuple not in by_var:
             node.pattern = OpPattern.OPAQUE  # a field of a parameter costs nothing
         for var in operands(b.value):
@@ -51,15 +54,22 @@ def fusion_graph(block: DataflowBlock, mod: IRModule) -> list[FusionNode]:
 
 def binding_pattern(binding: Binding, mod: IRModule) -> OpPattern:
     """How the value of a binding may be fused: what the called tensor program says of itself."""
-    value = binding.value
     if not isinstance(binding, VarBinding):
         return OpPattern.OPAQUE
-    if isinstance(value, TupleGetItem):
+    if isinstance(binding.value, TupleGetItem):
         return OpPattern.INJECTIVE
+    program = called_program(binding, mod)
+    return OpPattern.OPAQUE if program is None else \
+        OpPattern(program.attrs.get("op_pattern", OpPattern.OPAQUE))
+
+
+def called_program(binding: Binding, mod: IRModule) -> PrimFunc | None:
+    """The tensor program that a binding calls by `call_tir`."""
+    value = binding.value
     if isinstance(value, Call) and isinstance(value.op, Op) and value.op.name in FUSABLE_CALLS \
             and isinstance(value.args[0], GlobalVar):
-        return OpPattern(mod[value.args[0]].attrs.get("op_pattern", OpPattern.OPAQUE))
-    return OpPattern.OPAQUE
+        return mod[value.args[0]]
+    return None
 
 
 def operands(value: Expr) -> list[Var]:

@@ -6,6 +6,10 @@
 | injective | an injective post-dominator, once matmuls have taken their epilogues |
 | matmul, convolution, softmax (out-ewise-fusable) | elementwise consumers, as their epilogue |
 | reduction | nothing: it ends its group |
+
+With `copies`, what TVM does not do: attention, or any program with two products, takes in the
+copies that arrange its operands, and the order of axes in which its result is wanted. It packs what
+it reads, so that a copy before it would be made twice.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..tir.op_pattern import OpPattern
+from ..tir.op_pattern import OpPattern, is_copy, permutes_rows, products
 from .fusion_graph import FusionNode
 
 
@@ -46,13 +50,18 @@ class Group:
 class Partition:
     """Groups the nodes of a fusion graph; `max_size` bounds the nodes of a group."""
 
-    def __init__(self, nodes: list[FusionNode], opt_level: int, max_size: int):
+    def __init__(self, nodes: list[FusionNode], opt_level: int, max_size: int,
+                 copies: bool = False):
         self.nodes, self.max_size = nodes, max_size
         self.groups = [Group(n.pattern, anchored=n.pattern is OpPattern.OUT_EWISE_FUSABLE)
                        for n in nodes]
         for phase in range(2 if opt_level >= 1 else 0):
             for node in nodes:
                 self._try(node, phase)
+        if copies and opt_level >= 1:
+            for node in nodes:
+                if node.program is not None and products(node.program) > 1:
+                    self._take_copies(node)
 
     def members(self) -> list[list[FusionNode]]:
         """The groups with more than one node, each in program order."""
@@ -77,6 +86,24 @@ class Partition:
             return
         for n in between:
             self.groups[n.index].join(self.groups[sink.index])
+
+    def _take_copies(self, product: FusionNode) -> None:
+        """Joins the group of a product with the copies before it, and with one after it."""
+        members: dict[Group, list[FusionNode]] = {}
+        for node in self.nodes:
+            members.setdefault(self.groups[node.index].root(), []).append(node)
+        own = self.groups[product.index].root()
+        inside = set(members[own])
+        for group, nodes in members.items():
+            if group is own or group.size + own.size > self.max_size or not all(
+                    n.program is not None and is_copy(n.program) for n in nodes):
+                continue
+            readers = {r for n in nodes for r, _ in n.outputs} - set(nodes)
+            before = readers and readers <= inside and not any(n.is_output for n in nodes)
+            after = inside == {product} and not product.is_output and \
+                [r for r, _ in product.outputs] == nodes and permutes_rows(nodes[0].program)
+            if before or after:
+                group.join(own)
 
     def _path_allows(self, node: FusionNode, sink: FusionNode, allowed: Callable) -> bool:
         steps = [n for n in self._between(node, sink) if n is not node] + [sink]

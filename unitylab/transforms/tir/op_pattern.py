@@ -38,6 +38,32 @@ def op_pattern(func: PrimFunc) -> OpPattern:
     return kind
 
 
+def is_copy(func: PrimFunc) -> bool:
+    """Whether a program only moves elements: one block, which stores what it loads."""
+    blocks = _blocks(func.root.body) if func.root is not None else []
+    return len(blocks) == 1 and isinstance(blocks[0].body, BufferStore) and \
+        isinstance(blocks[0].body.value, BufferLoad)
+
+
+def permutes_rows(func: PrimFunc) -> bool:
+    """Whether a program is a copy that moves whole rows: axes in another order, the last one in
+    its place; axes of size 1 do not count."""
+    if not is_copy(func):
+        return False
+    store = _blocks(func.root.body)[0].body
+    places = [[i for i in indices if not is_const(i, 0)]
+              for indices in (store.indices, store.value.indices)]
+    return all(isinstance(i, Var) for p in places for i in p) and \
+        set(places[0]) >= set(places[1]) and places[0][-1:] == places[1][-1:] != []
+
+
+def products(func: PrimFunc) -> int:
+    """How many blocks of a program are sums of products."""
+    blocks = _blocks(func.root.body) if func.root is not None else []
+    return sum(any(v.kind == REDUCE for v in b.iter_vars) and isinstance(b.body, BufferStore)
+               and _is_multiply_add(b.body) for b in blocks)
+
+
 def _after(kind: OpPattern, block: Block, store: BufferStore) -> OpPattern:
     """The pattern of what came before (`kind`) together with `block`."""
     loads = [n for n in walk(store.value) if isinstance(n, BufferLoad)]
