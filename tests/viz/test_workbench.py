@@ -12,6 +12,9 @@ from unitylab.models.encoder import encoder
 from unitylab.viz import assets
 from unitylab.viz.graph_picture import TOO_MANY
 
+LAST = len(ul.pipelines.default)  # the step of the whole pipeline
+LEGAL = 1 + [p.name for p in ul.pipelines.default].index("LegalizeOps")
+
 
 class Page:
     """Stands for the page: sends questions, keeps answers."""
@@ -46,7 +49,7 @@ def test_the_module_is_small():
 
 def test_steps_undo_and_branches(page):
     page.result("all")
-    assert page.bench.current == 11
+    assert page.bench.current == LAST
     assert {r["check"] for r in page.bench.history} == {"ok"}
     page.result("checkout", step=5)
     page.result("branch", name="as it is")
@@ -59,9 +62,9 @@ def test_steps_undo_and_branches(page):
 
 def test_any_two_points_are_compared(page):
     page.result("all")
-    page.result("checkout", step=11, base=0)
+    page.result("checkout", step=LAST, base=0)
     view = page.bench.view
-    assert (view["base"], view["id"]) == (0, 11)
+    assert (view["base"], view["id"]) == (0, LAST)
     rebuilt = []
     for tag, a, b, c, d in view["diff"]:
         rebuilt += view["before"]["lines"][a:b] if tag == "equal" else view["text"]["lines"][c:d]
@@ -72,12 +75,12 @@ def test_any_two_points_are_compared(page):
 
 def test_rewrites_have_their_own_before_and_after(page):
     page.result("all")
-    rewrites = page.result("rewrites", step=5)
+    rewrites = page.result("rewrites", step=LEGAL)
     assert [r["rule"] for r in rewrites] == ["legalize", "legalize"]
     exp = next(r for r in rewrites if "exp" in r["label"])
-    page.result("checkout", step=5)
+    page.result("checkout", step=LEGAL)
     assert exp["nodes"] == [page.key("exp")]
-    one = page.result("rewrite", step=5, k=exp["k"])
+    one = page.result("rewrite", step=LEGAL, k=exp["k"])
     assert "R.exp" in "".join(one["before"]["lines"])
     assert "call_tir" in "".join(one["after"]["lines"])
 
@@ -113,7 +116,7 @@ def test_primitives_at_a_program(page):
 
 def test_origins_name_the_line_that_was_written(page):
     page.result("all")
-    story = page.result("inspect", step=11, key=page.key("fused_flatten_exp"))
+    story = page.result("inspect", step=LAST, key=page.key("fused_flatten_exp"))
     assert story["origins"][-1]["step"] == 0
     assert story["origins"][-1]["place"].startswith("<text>:")
 
@@ -185,10 +188,10 @@ def test_large_graphs_are_grouped_by_name(tmp_path):
 
 def test_two_branches_beside_each_other(page):
     page.result("all")
-    page.result("checkout", step=6)
+    page.result("checkout", step=LAST - 5)  # before FuseOps
     page.result("branch", name="no fusion")
     page.result("apply", name="DefaultSchedule")
-    left, right = page.result("beside", step=12, base=11)
+    left, right = page.result("beside", step=LAST + 1, base=LAST)
     places = [{n["id"]: (n["x"], n["y"]) for n in g["nodes"]} for g in (left, right)]
     both = places[0].keys() & places[1].keys()
     assert len(both) == 5 and all(places[0][k] == places[1][k] for k in both)
@@ -200,19 +203,19 @@ def test_two_branches_beside_each_other(page):
 
 def test_steps_and_branches_get_other_names(page):
     page.result("all")
-    page.result("rename", step=5, label="operators gone", branch="the way")
-    assert page.bench.history[5]["label"] == "operators gone"
+    page.result("rename", step=LEGAL, label="operators gone", branch="the way")
+    assert page.bench.history[LEGAL]["label"] == "operators gone"
     assert {r["branch"] for r in page.bench.history} == {"the way"}
-    assert page.bench.session.checkout("the way").id == 11
+    assert page.bench.session.checkout("the way").id == LAST
     page.result("branch", name="aside")
     page.result("apply", name="Normalize")
-    assert "called 'the way' already" in page.ask("rename", step=12, label="",
+    assert "called 'the way' already" in page.ask("rename", step=LAST + 1, label="",
                                                   branch="the way")["error"]
 
 
 def test_machine_code_knows_lines_and_callers(page):
     page.result("all")
-    [part] = page.result("source", step=11, kind="asm", key=page.key("mm"))
+    [part] = page.result("source", step=LAST, kind="asm", key=page.key("mm"))
     script = page.bench.view["text"]["lines"]
     hot = [(text, line) for text, line, hot in part["rows"] if hot and line]
     assert any("fmadd" in text and "acc[" in script[line - 1] for text, line in hot)
