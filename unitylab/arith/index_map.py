@@ -9,14 +9,14 @@ from functools import cached_property
 
 from ..ir import prim
 from ..ir.dtypes import dtype as as_dtype
-from ..ir.prim import PrimExpr, Var, literal
+from ..ir.prim import PrimExpr, Var, as_int, literal
 from ..ir.tir import Range
 from ..ir.visitor import fold_substitute
 from .analyzer import Analyzer
 from .evaluate import evaluate
 from .int_set import Relax
 from .iter_inverse import invert_affine
-from .iter_map import NotAffine
+from .iter_map import NotAffine, detect
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class IndexMap:
         output has no bounds."""
         analyzer = analyzer or Analyzer()
         with analyzer.scope():
-            found = []
             for v, s in zip(self.inputs, shape):
                 analyzer.bind(v, Range(literal(0, v.dtype), prim.cast(s, v.dtype)))
-            for o in self.outputs:
-                found.append(_extent(o, self.inputs, shape, analyzer))
+            found = _digit_sizes(self, shape, analyzer)
+            if found is None:
+                found = [_extent(o, self.inputs, shape, analyzer) for o in self.outputs]
         return tuple(found)
 
     def inverse(self, ranges: Sequence[Range], analyzer: Analyzer | None = None) -> IndexMap:
@@ -77,6 +77,22 @@ class IndexMap:
 
     def __repr__(self) -> str:
         return self.text
+
+
+def _digit_sizes(index_map: IndexMap, shape, analyzer: Analyzer) -> list[PrimExpr] | None:
+    """The sizes where each output is one digit that is used nowhere else (`j * 2` needs whole
+    steps); None for other maps."""
+    domain = {v: Range(literal(0, v.dtype), prim.cast(s, v.dtype))
+              for v, s in zip(index_map.inputs, shape)}
+    try:
+        found = detect(index_map.outputs, domain, None, analyzer)
+    except NotAffine:
+        return None
+    if found.why_not_bijective() or any(
+            as_int(s.base) != 0 or len(s.args) > 1 for s in found.sums):
+        return None
+    return [analyzer.simplify(s.args[0].scale * s.args[0].extent) if s.args
+            else literal(1, s.base.dtype) for s in found.sums]
 
 
 def _extent(o: PrimExpr, inputs, shape, analyzer: Analyzer) -> PrimExpr:

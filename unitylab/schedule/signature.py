@@ -136,6 +136,13 @@ def list_of(kind: Kind) -> Kind:
     return Kind(f"a list of {kind.text}", accept)
 
 
+def _open_as_none(factors):
+    """-1 stands for None: the factor that is inferred."""
+    if not isinstance(factors, (list, tuple)):
+        return factors
+    return [None if type(f) is int and f == -1 else f for f in factors]
+
+
 def either(a: Kind, b: Kind) -> Kind:
     """One of two kinds."""
     def accept(value, get):
@@ -156,7 +163,8 @@ VALUE = Kind("a value", _anything)
 INDEX_MAP = Kind("a function of indices", _map, _as_map)
 PAD_VALUE = Kind("a number or a function of indices", _pad, _as_map)
 BUFFER = Kind('("read" or "write", number) or the name of a buffer', _buffer)
-FACTORS = list_of(optional(SIZE))
+FACTORS = Kind("a list of integers, expressions or None", list_of(optional(SIZE)).accept,
+               _open_as_none)
 BLOCK_OR_LOOP = either(BLOCK, LOOP)
 BLOCKS, LOOPS = list_of(BLOCK), list_of(LOOP)
 NOTHING = Kind("nothing", lambda v, get: v)

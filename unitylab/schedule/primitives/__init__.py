@@ -1,9 +1,11 @@
 """The schedule primitives, one function each, in families. Importing this package declares them."""
 
-from . import (annotations, cache, compute_at, epilogue, inline, layout, loop_kinds, loops, query,
-               reduction, reindex, rfactor, sampling, storage)
+from . import (annotations, blockize, cache, compute_at, decompose_padding, epilogue, inline,
+               layout, loop_kinds, loop_partition, loops, merge, pad_einsum, query, reduction,
+               reindex, reindex_cache, rfactor, sampling, storage)
 from .sampling import Decided
 
-__all__ = ["Decided", "annotations", "cache", "compute_at", "epilogue", "inline", "layout",
-           "loop_kinds", "loops", "query", "reduction", "reindex", "rfactor", "sampling",
+__all__ = ["Decided", "annotations", "blockize", "cache", "compute_at", "decompose_padding",
+           "epilogue", "inline", "layout", "loop_kinds", "loop_partition", "loops", "merge",
+           "pad_einsum", "query", "reduction", "reindex", "reindex_cache", "rfactor", "sampling",
            "storage"]

@@ -23,7 +23,7 @@ def cache_read(nest: Nest, block: Block, read_buffer_index: int, storage_scope: 
                consumer_blocks: list[Block] | None = None) -> Block:
     """Copies what a block reads into a buffer of `storage_scope` first, and reads from there;
     returns the copying block. `consumer_blocks`: who reads the copy (all readers by default)."""
-    buffer = _pick(block, block.reads, read_buffer_index, "reads")
+    buffer = pick_buffer(block, block.reads, read_buffer_index, "reads")
     writers = [b for b in siblings(nest, block) if buffer in written_buffers(b)]
     if len(writers) > 1:
         raise ScheduleError(f"{buffer.name} is written by several blocks: "
@@ -31,11 +31,11 @@ def cache_read(nest: Nest, block: Block, read_buffer_index: int, storage_scope: 
     readers = [b for b in siblings(nest, block) if buffer in read_buffers(b)
                and b not in writers and (not consumer_blocks or b in consumer_blocks)]
     scope = nest.scope(block)
-    top = _shared_loop(nest, writers[0], readers) if writers else None
+    top = shared_loop(nest, writers[0], readers) if writers else None
     box = _swept(nest, writers or readers, top, buffer, "writes" if writers else "reads")
     if writers:
         _check_holds(nest, writers[0], readers, buffer, top)
-    place = _child_of(nest, writers[0], top or scope) if writers else None
+    place = child_of(nest, writers[0], top or scope) if writers else None
     plan = _Plan(buffer, box, storage_scope, relative=top is None)
     stmt, copy = plan.copy(into_cache=True)
     for b in readers:
@@ -57,7 +57,7 @@ def cache_write(nest: Nest, block: Block, write_buffer_index: int, storage_scope
                 consumer_blocks: list[Block] | None = None) -> Block:
     """Lets a block write into a buffer of `storage_scope`, and copies from there afterwards;
     returns the copying block. `consumer_blocks` read the cache instead of the original."""
-    buffer = _pick(block, block.writes, write_buffer_index, "writes")
+    buffer = pick_buffer(block, block.writes, write_buffer_index, "writes")
     writers = [b for b in siblings(nest, block) if buffer in written_buffers(b)]
     if len(writers) > 1:
         raise ScheduleError(f"{buffer.name} is written by several blocks: "
@@ -69,8 +69,8 @@ def cache_write(nest: Nest, block: Block, write_buffer_index: int, storage_scope
                             hint="a block with an init starts from what the init writes")
     scope = nest.scope(block)
     readers = [b for b in consumers(nest, block) if b not in (consumer_blocks or ())]
-    top = _shared_loop(nest, block, readers)
-    place = _child_of(nest, block, top or scope)
+    top = shared_loop(nest, block, readers)
+    place = child_of(nest, block, top or scope)
     box = _swept(nest, [block], top, buffer, "writes")
     plan = _Plan(buffer, box, storage_scope, relative=top is None)
     stmt, copy = plan.copy(into_cache=False)
@@ -86,7 +86,9 @@ def cache_write(nest: Nest, block: Block, write_buffer_index: int, storage_scope
     return nest.now(copy)
 
 
-def _pick(block: Block, regions: tuple[BufferRegion, ...], index: int, what: str) -> Buffer:
+def pick_buffer(block: Block, regions: tuple[BufferRegion, ...], index: int,
+                what: str) -> Buffer:
+    """The buffer of a region by its number. `what`: "reads" or "writes", for the message."""
     if not 0 <= index < len(regions):
         raise ScheduleError(f"block {block.name} {what} {len(regions)} buffers, there is no number "
                             f"{index}", span=block.span,
@@ -94,7 +96,7 @@ def _pick(block: Block, regions: tuple[BufferRegion, ...], index: int, what: str
     return regions[index].buffer
 
 
-def _shared_loop(nest: Nest, writer: Block, readers: list[Block]) -> For | None:
+def shared_loop(nest: Nest, writer: Block, readers: list[Block]) -> For | None:
     """The innermost loop around the writer that a reader is in too."""
     for loop in reversed(nest.loops(writer)):
         if any(nest.is_below(r, loop) for r in readers if r is not writer):
@@ -121,7 +123,7 @@ def _check_holds(nest: Nest, writer: Block, readers: list[Block], buffer: Buffer
                                 f"{writer.name} writes it", span=early[0].span)
 
 
-def _child_of(nest: Nest, block: Block, top: For | Block) -> Stmt:
+def child_of(nest: Nest, block: Block, top: For | Block) -> Stmt:
     """The statement directly in the body of `top` that holds a block."""
     node: Stmt = nest.realize(block)
     last = node
@@ -153,9 +155,10 @@ class _Plan:
         self.buffer, self.box = buffer, box
         self.extents = [tidy.simplify(s.high - s.low + 1) for s in box]
         self.relative = relative
-        name = f"{buffer.name}_{scope}".replace(".", "_")
+        self.name = f"{buffer.name}_{scope}"
         shape = self.extents if relative else buffer.shape
-        self.cache = decl_buffer(tuple(shape), buffer.dtype, name, scope=scope)
+        self.cache = decl_buffer(tuple(shape), buffer.dtype, self.name.replace(".", "_"),
+                                 scope=scope)
 
     def copy(self, into_cache: bool) -> tuple[Stmt, Block]:
         """Loops with a block that copies the box."""
@@ -171,7 +174,7 @@ class _Plan:
         at, there = tuple(it.var for it in its), tuple(here)
         ends = [(self.buffer, there), (self.cache, at)]
         (source, i), (target, j) = ends if into_cache else reversed(ends)
-        block = Block(tuple(its), (_point(source, i),), (_point(target, j),), self.cache.name,
+        block = Block(tuple(its), (_point(source, i),), (_point(target, j),), self.name,
                       BufferStore(target, source[i], j))
         stmt: Stmt = BlockRealize(tuple(values), literal(True), block)
         for ax, extent in reversed(loops):

@@ -59,7 +59,7 @@ def transform_block_layout(nest: Nest, block: Block, index_map: MapSource) -> No
     values = [analyzer.simplify(e) for e in back(new)]
     values = [_at(v, it) for v, it in zip(values, block.iter_vars)]
     at = {it.var: v for it, v in zip(block.iter_vars, values)}
-    body = _Simplified(at, analyzer)
+    body = Substituted(at, analyzer)
     inner = nest.rewritten(body, block.replace(iter_vars=()))
     made = inner.replace(iter_vars=its)
     nest.forward(block, made)
@@ -120,7 +120,7 @@ def _kind_of(e: PrimExpr, its: dict[Var, IterVar], block: Block) -> str:
     return next(iter(kinds), SPATIAL)
 
 
-class _Simplified(Mutator):
+class Substituted(Mutator):
     """Replaces variables and simplifies the indices in which they stand."""
 
     def __init__(self, at, analyzer):

@@ -46,14 +46,7 @@ def split(nest: Nest, loop: For, factors: list, preserve_unit_iters: bool = True
 
 
 def _infer(nest: Nest, loop: For, factors: list) -> list[PrimExpr]:
-    missing = [k for k, f in enumerate(factors) if f is None]
-    if not factors or len(missing) > 1:
-        raise ScheduleError(f"the factors of loop {loop.loop_var.name} leave "
-                            f"{len(missing)} sizes open", hint="at most one factor may be None")
-    bad = [f for f in factors if isinstance(f, int) and f <= 0]
-    if bad:
-        raise ScheduleError(f"a factor of loop {loop.loop_var.name} is {bad[0]}",
-                            hint="factors are positive")
+    missing = inferred(loop, factors)
     t, analyzer = loop.loop_var.dtype, nest.analyzer(nest.parent(loop))
     sizes = [None if f is None else literal(f, t) for f in factors]
     product = math.prod((s for s in sizes if s is not None), start=literal(1, t))
@@ -66,6 +59,19 @@ def _infer(nest: Nest, loop: For, factors: list) -> list[PrimExpr]:
             f"extent {loop.extent.script()} of loop {loop.loop_var.name}",
             hint="leave one factor None: it is inferred")
     return sizes
+
+
+def inferred(loop: For, factors: list) -> list[int]:
+    """Which of the factors of a loop is to be inferred: at most one. Raises ScheduleError."""
+    missing = [k for k, f in enumerate(factors) if f is None]
+    if not factors or len(missing) > 1:
+        raise ScheduleError(f"the factors of loop {loop.loop_var.name} leave "
+                            f"{len(missing)} sizes open", hint="at most one factor may be None")
+    bad = [f for f in factors if isinstance(f, int) and f <= 0]
+    if bad:
+        raise ScheduleError(f"a factor of loop {loop.loop_var.name} is {bad[0]}",
+                            hint="factors are positive; None or -1 is inferred")
+    return missing
 
 
 def _check_plain(loop: For, what: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...ir import prim
 from ...ir.errors import ScheduleError
-from ...ir.prim import Var, as_int, literal
+from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.structural import structural_equal
 from ...ir.tir import (SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferLoad, BufferRegion,
                        BufferStore, For, IterVar, Range, Stmt, decl_buffer, seq)
@@ -30,7 +32,7 @@ def reindex(nest: Nest, block: Block, buffer) -> Block:
     if reason:
         raise ScheduleError(f"block {block.name} is neither complete nor a reduction: {reason}",
                             span=block.span)
-    indices = _indices(block, old)
+    indices = accessed_at(block, old)
     used = {v for i in indices for v in free_vars(i)}
     its = [it for it in block.iter_vars if it.var in used]
     if not its:
@@ -43,11 +45,12 @@ def reindex(nest: Nest, block: Block, buffer) -> Block:
     stmt, copy = _copy(old, new, its, indices, writes)
     _insert(nest, block, stmt, new, writes)
     block = nest.now(block)
-    nest.replace(block, nest.rewritten(_Reindex(old, new, [it.var for it in its]), block))
+    nest.replace(block, nest.rewritten(Redirect(old, new, [it.var for it in its]), block))
     return nest.now(copy)
 
 
-def _indices(block: Block, buffer: Buffer):
+def accessed_at(block: Block, buffer: Buffer):
+    """The indices at which a block accesses a buffer, the same everywhere, in its own variables."""
     accesses = [a for a in (*collect(block, BufferLoad), *collect(block, BufferStore))
                 if a.buffer is buffer]
     if not accesses:
@@ -139,10 +142,10 @@ def _insert(nest: Nest, block: Block, stmt: Stmt, new: Buffer, after: bool) -> N
     nest.alloc(nest.now(scope), new)
 
 
-class _Reindex(Mutator):
-    """Accesses of a buffer become accesses of its copy at the variables."""
+class Redirect(Mutator):
+    """Accesses of a buffer become accesses of its copy at one point."""
 
-    def __init__(self, old: Buffer, new: Buffer, at: list[Var]):
+    def __init__(self, old: Buffer, new: Buffer, at: Sequence[PrimExpr]):
         super().__init__()
         self.old, self.new, self.at = old, new, tuple(at)
 
