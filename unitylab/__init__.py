@@ -16,7 +16,7 @@ from .ir.module import IRModule
 from .ir.prim import GlobalVar
 from .ir.structural import assert_structural_equal, structural_equal, structural_hash
 from .ir.transform import Pass, Recorder, Sequential
-from .schedule import DefaultSchedule, Schedule
+from .schedule import DefaultSchedule, Schedule, TensorIntrin
 from .script import parse
 from .session import Session
 from .verify import complaints, well_formed
@@ -27,8 +27,7 @@ transforms.DefaultSchedule = DefaultSchedule
 
 __version__ = "0.1.0"
 __all__ = ["BlockBuilder", "Executable", "GlobalVar", "IRModule", "Pass", "Recorder", "Schedule",
-           "Sequential", "Session", "UnityLabError", "WellFormedError", "assert_structural_equal",
-           "build", "complaints", "errors", "interpret", "ir", "lab", "machine", "ops", "parse",
-           "pipelines",
-           "register_func", "structural_equal", "structural_hash", "te", "transforms",
-           "well_formed"]
+           "Sequential", "Session", "TensorIntrin", "UnityLabError", "WellFormedError",
+           "assert_structural_equal", "build", "complaints", "errors", "interpret", "ir", "lab",
+           "machine", "ops", "parse", "pipelines", "register_func", "structural_equal",
+           "structural_hash", "te", "transforms", "well_formed"]

@@ -45,7 +45,7 @@ def _way(around: tuple[Node, ...], end) -> tuple[Node, ...]:
 MISSING = type("Missing", (), {"__repr__": lambda self: "nothing"})()  # one side has no such item
 
 
-class _Compare:
+class Compare:
     """Compares two trees; remembers the renaming.
 
     It stops at the first difference unless more are asked for: then it goes on beside it. The
@@ -218,7 +218,7 @@ def differences(a: Node, b: Node, *, map_free_vars: bool = False, names: bool = 
     What lies behind a difference is compared as far as it can be: the first is sure, later ones
     may follow from it."""
     def found() -> list[Difference]:
-        compare = _Compare(map_free_vars, names, most)
+        compare = Compare(map_free_vars, names, most)
         if a is not b:
             compare.value(a, b, False)
         return compare.found
@@ -242,12 +242,13 @@ def assert_structural_equal(a: Node, b: Node, *, map_free_vars: bool = False,
     first, more = found[0], len(found) - 1
     raise StructuralMismatch(
         f"the programs differ at {first.path or 'the top'}:\n"
-        f"  left:  {_show(first.left)}\n  right: {_show(first.right)}"
+        f"  left:  {show(first.left)}\n  right: {show(first.right)}"
         + (f"\n  and at {'; '.join(d.path for d in found[1:])}" if more else ""),
         left=a, right=b, places=[d.places() for d in found])
 
 
-def _show(value, limit: int = 200) -> str:
+def show(value, limit: int = 200) -> str:
+    """A node or a value in a line."""
     try:
         text = value.script() if isinstance(value, Node) else repr(value)
     except Exception:  # what cannot be printed differs all the same
@@ -256,5 +257,5 @@ def _show(value, limit: int = 200) -> str:
     return text if text == first and len(text) <= limit else first[:limit] + " ..."
 
 
-__all__ = ["Difference", "assert_structural_equal", "differences", "plain_equal",
-           "structural_equal", "structural_hash"]
+__all__ = ["Compare", "Difference", "assert_structural_equal", "differences", "plain_equal",
+           "show", "structural_equal", "structural_hash"]

@@ -4,7 +4,8 @@ from .default_schedule import DefaultSchedule
 from .handles import BlockRV, ExprRV, LoopRV
 from .rules import TargetInfo, default_schedule
 from .schedule import Schedule
+from .tensor_intrin import TensorIntrin
 from .trace import Instruction, Trace
 
 __all__ = ["BlockRV", "DefaultSchedule", "ExprRV", "Instruction", "LoopRV", "Schedule",
-           "TargetInfo", "Trace", "default_schedule"]
+           "TargetInfo", "TensorIntrin", "Trace", "default_schedule"]

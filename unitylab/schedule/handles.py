@@ -30,3 +30,17 @@ class ExprRV(Handle):
     """Stands for a number that was decided, such as a sampled tile size."""
 
     __slots__ = ()
+
+
+class Place:
+    """What a loop handle stands for where a block shall not move into a loop: `ROOT` (it stays) or
+    `INLINE` (its value is computed where it is used). compute_at and reverse_compute_at take it."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+ROOT, INLINE = Place("ROOT"), Place("INLINE")

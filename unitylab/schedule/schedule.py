@@ -15,7 +15,7 @@ from . import primitives
 from .candidates import Candidate
 from .candidates import candidates as list_candidates
 from .closed import escaping
-from .handles import BlockRV, ExprRV, Handle, LoopRV
+from .handles import BlockRV, ExprRV, Handle, LoopRV, Place
 from .nest import Nest, child_realizes, statements, unshared
 from .signature import PRIMITIVES, Primitive
 from .trace import Instruction, Trace
@@ -69,7 +69,7 @@ class Schedule:
         new._rng = np.random.default_rng(self._rng.integers(2**32))
         return new
 
-    def get(self, handle: Handle) -> Node | int:
+    def get(self, handle: Handle) -> Node | int | Place:
         """The present node of a handle (a Block or For), or the number that was decided.
 
         Raises ScheduleError if a primitive consumed the node."""
@@ -187,7 +187,7 @@ class Schedule:
             handle = BlockRV() if isinstance(value, Block) else LoopRV()
             self._targets[handle] = func_name, value
         else:
-            handle = ExprRV()
+            handle = LoopRV() if isinstance(value, Place) else ExprRV()
             self._targets[handle] = "", value
         return handle
 

@@ -19,7 +19,8 @@ import numpy as np
 from ..arith.index_map import IndexMap
 from ..ir.errors import ScheduleError
 from ..ir.prim import PrimExpr, as_int
-from .handles import BlockRV, ExprRV, LoopRV
+from .handles import BlockRV, ExprRV, LoopRV, Place
+from .tensor_intrin import TensorIntrin, name_of
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,13 @@ def _handle(kind: type) -> Callable:
             raise ValueError
         return get(value)
     return accept
+
+
+def _loop(value, get):
+    found = _handle(LoopRV)(value, get)
+    if isinstance(found, Place):
+        raise ValueError
+    return found
 
 
 def _plain(*types: type) -> Callable:
@@ -153,8 +161,17 @@ def either(a: Kind, b: Kind) -> Kind:
     return Kind(f"{a.text} or {b.text}", accept)
 
 
+def _intrin(value, get) -> TensorIntrin:
+    if isinstance(value, TensorIntrin):
+        return value
+    if isinstance(value, str):
+        return TensorIntrin.get(value)
+    raise ValueError
+
+
 BLOCK = Kind("a BlockRV", _handle(BlockRV))
-LOOP = Kind("a LoopRV", _handle(LoopRV))
+LOOP = Kind("a LoopRV of a loop", _loop)
+LOOP_OR_PLACE = Kind("a LoopRV", _handle(LoopRV))
 INT = Kind("an integer", _integer)
 SIZE = Kind("an integer or expression", _size)
 BOOL = Kind("a bool", _plain(bool))
@@ -163,6 +180,8 @@ VALUE = Kind("a value", _anything)
 INDEX_MAP = Kind("a function of indices", _map, _as_map)
 PAD_VALUE = Kind("a number or a function of indices", _pad, _as_map)
 BUFFER = Kind('("read" or "write", number) or the name of a buffer', _buffer)
+INTRIN = Kind("a TensorIntrin or the name of one", _intrin,
+              lambda v: name_of(v) if isinstance(v, TensorIntrin) else v)
 FACTORS = Kind("a list of integers, expressions or None", list_of(optional(SIZE)).accept,
                _open_as_none)
 BLOCK_OR_LOOP = either(BLOCK, LOOP)

@@ -12,14 +12,16 @@ from ...ir.visitor import free_vars
 from ..dependence import (blocks_in, bound_by, consumers, is_output, producers, read_buffers,
                           siblings, touched, why_not_covered, why_not_dominant,
                           written_buffers)
+from ..handles import INLINE, Place
 from ..independence import check_loops_around
 from ..nest import Nest
 from ..regions import Span, contains
-from ..signature import BLOCK, BOOL, INT, LOOP, primitive
+from ..signature import BLOCK, BOOL, INT, LOOP_OR_PLACE, primitive
+from .inline import compute_inline, reverse_compute_inline
 
 
-@primitive(block=BLOCK, loop=LOOP, preserve_unit_loops=BOOL, index=INT)
-def compute_at(nest: Nest, block: Block, loop: For, preserve_unit_loops: bool = False,
+@primitive(block=BLOCK, loop=LOOP_OR_PLACE, preserve_unit_loops=BOOL, index=INT)
+def compute_at(nest: Nest, block: Block, loop: For | Place, preserve_unit_loops: bool = False,
                index: int = -1) -> None:
     """Moves a block into a loop around all its consumers; each iteration computes what it needs.
 
@@ -27,7 +29,10 @@ def compute_at(nest: Nest, block: Block, loop: For, preserve_unit_loops: bool = 
         for i in range(128): C[i] = B[i] + 1    ->        B[i] = A[i] * 2; C[i] = B[i] + 1
 
     `index`: -1 puts it as late as possible in the body, -2 as early, else the position. Halide:
-    `compute_at`; Exo: `fuse` of producer loops."""
+    `compute_at`; Exo: `fuse` of producer loops. What sample_compute_location returned may be no
+    loop: then the block stays, or is inlined."""
+    if isinstance(loop, Place):
+        return compute_inline(nest, block) if loop is INLINE else None
     _check_movable(nest, block, loop)
     if is_output(nest, block):
         raise ScheduleError(f"block {block.name} writes an output of the function", span=block.span,
@@ -50,8 +55,8 @@ def compute_at(nest: Nest, block: Block, loop: For, preserve_unit_loops: bool = 
     _move(nest, block, loop, domain, analyzer, preserve_unit_loops, index)
 
 
-@primitive(block=BLOCK, loop=LOOP, preserve_unit_loops=BOOL, index=INT)
-def reverse_compute_at(nest: Nest, block: Block, loop: For, preserve_unit_loops: bool = False,
+@primitive(block=BLOCK, loop=LOOP_OR_PLACE, preserve_unit_loops=BOOL, index=INT)
+def reverse_compute_at(nest: Nest, block: Block, loop: For | Place, preserve_unit_loops: bool = False,
                        index: int = -1) -> None:
     """Moves a block into a loop around its producers; each iteration uses up what was just made.
 
@@ -59,6 +64,8 @@ def reverse_compute_at(nest: Nest, block: Block, loop: For, preserve_unit_loops:
         for i in range(128): C[i] = B[i] + 1    ->        B[i] = A[i] * 2; C[i] = B[i] + 1
 
     `index` as in compute_at."""
+    if isinstance(loop, Place):
+        return reverse_compute_inline(nest, block) if loop is INLINE else None
     _check_movable(nest, block, loop)
     made = [p for p in producers(nest, block) if nest.is_below(p, loop)]
     if not made:

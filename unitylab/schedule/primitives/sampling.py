@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 from ...ir.errors import ScheduleError
 from ...ir.prim import as_int
-from ...ir.tir import For
-from ..nest import Nest
-from ..signature import INT, LOOP, VALUE, list_of, optional, primitive
+from ...ir.tir import SPATIAL, Block, For
+from ..dependence import bound_by, consumers
+from ..handles import INLINE, ROOT, Place
+from ..nest import Nest, child_realizes
+from ..signature import BLOCK, INT, LOOP, LOOP_OR_PLACE, VALUE, list_of, optional, primitive
+from .compute_at import compute_at
+from .inline import compute_inline
 
 
 @dataclass(frozen=True)
@@ -56,3 +60,55 @@ def _factors(extent: int, n: int, innermost: int, rng) -> list[int]:
         factors.append(int(rng.choice(fits)))
         rest //= factors[-1]
     return [rest, *reversed(factors)]
+
+
+@primitive(returns=LOOP_OR_PLACE, block=BLOCK, decision=optional(INT))
+def sample_compute_location(nest: Nest, block: Block, decision: int | None = None) -> Decided:
+    """A loop into which `block` can move with compute_at, or ROOT or INLINE.
+
+    `decision`: the position of the loop among the loops of its first consumer, -1 for ROOT, -2 for
+    INLINE; one that is not possible here becomes the next smaller one."""
+    places = _places(nest, block)
+    if decision is None:
+        decision = int(nest.rng.choice([k for k, _ in places]))
+    fits = [(k, p) for k, p in places if k <= decision] or [(-1, ROOT)]
+    chosen, place = fits[-1]
+    return Decided(place, chosen)
+
+
+def _places(nest: Nest, block: Block) -> list[tuple[int, For | Place]]:
+    """(decision, place), in order."""
+    found: list[tuple[int, For | Place]] = [(-1, ROOT)]
+    if _allowed(nest, compute_inline, block):
+        found.insert(0, (-2, INLINE))
+    users = consumers(nest, block)
+    if not users:
+        return found
+    loops = nest.loops(users[0])
+    shared = [k for k, l in enumerate(loops) if all(nest.is_below(b, l) for b in users)]
+    serial = [_is_spatial(l, nest) for l in loops[:len(shared)]]
+    last = max((k for k, s in enumerate(serial) if s), default=-1)
+    reducing = False
+    for k, loop in enumerate(loops[:len(shared)]):
+        if as_int(loop.extent) == 1:
+            continue
+        if serial[k] and reducing or not serial[k] and k > last:
+            break
+        reducing = reducing or not serial[k]
+        if _allowed(nest, compute_at, block, loop, True):
+            found.append((k, loop))
+    return found
+
+
+def _is_spatial(loop: For, nest: Nest) -> bool:
+    """Whether a loop feeds spatial variables only."""
+    kinds = {it.kind for r in child_realizes(loop.body) for it in bound_by(r, loop.loop_var)}
+    return kinds <= {SPATIAL}
+
+
+def _allowed(nest: Nest, step, *args) -> bool:
+    try:
+        step(Nest(nest.func), *args)
+    except ScheduleError:
+        return False
+    return True
