@@ -152,7 +152,9 @@ class Detector:
         x, y = as_int(a), as_int(b)
         if x is not None and y is not None:
             return x != 0 and y % x == 0
-        if self.is_one(a) or self.same(a, b):
+        if self.is_one(a) or y == 0 or self.same(a, b):
+            return True
+        if isinstance(b, prim.Mul) and (self.divides(a, b.a) or self.divides(a, b.b)):
             return True
         return self.is_zero(prim.floormod(b, a))
 

@@ -12,7 +12,7 @@ from ..ir import prim, tir
 from ..ir.node import Node
 from ..ir.prim import PrimExpr
 from ..ir.tir import Block, Buffer, BufferRegion, Range
-from ..ir.visitor import Visitor, substitute
+from ..ir.visitor import Visitor, collect, free_vars, substitute
 from .analyzer import Analyzer
 from .int_set import Interval, Relax, of_range, to_range, union
 
@@ -88,6 +88,8 @@ class _Accesses(Visitor):
     def index(self, e: PrimExpr) -> Interval | None:
         if self.lets:
             e = substitute(e, self.lets)
+        if not any(v in self.domain for v in free_vars(e)) and not collect(e, tir.BufferLoad):
+            return e, e  # as it was written
         return Relax(self.domain, self.analyzer)(e)
 
     def sizes(self, buffer: Buffer) -> None:

@@ -44,7 +44,8 @@ def _handle(kind: type) -> Callable:
 def _loop(value, get):
     found = _handle(LoopRV)(value, get)
     if isinstance(found, Place):
-        raise ValueError
+        raise ScheduleError(f"this LoopRV stands for {found}, not for a loop",
+                            hint="only compute_at and reverse_compute_at take it")
     return found
 
 
@@ -170,7 +171,7 @@ def _intrin(value, get) -> TensorIntrin:
 
 
 BLOCK = Kind("a BlockRV", _handle(BlockRV))
-LOOP = Kind("a LoopRV of a loop", _loop)
+LOOP = Kind("a LoopRV", _loop)
 LOOP_OR_PLACE = Kind("a LoopRV", _handle(LoopRV))
 INT = Kind("an integer", _integer)
 SIZE = Kind("an integer or expression", _size)

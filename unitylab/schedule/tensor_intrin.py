@@ -1,4 +1,4 @@
-"""`TensorIntrin`: a computation as loops, and the same as an instruction (or a library's kernel)."""
+"""`TensorIntrin`: a computation as loops, and the same as an instruction or a kernel."""
 
 from __future__ import annotations
 

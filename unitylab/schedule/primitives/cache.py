@@ -24,12 +24,14 @@ def cache_read(nest: Nest, block: Block, read_buffer_index: int, storage_scope: 
     """Copies what a block reads into a buffer of `storage_scope` first, and reads from there;
     returns the copying block. `consumer_blocks`: who reads the copy (all readers by default)."""
     buffer = pick_buffer(block, block.reads, read_buffer_index, "reads")
-    writers = [b for b in siblings(nest, block) if buffer in written_buffers(b)]
+    order = siblings(nest, block)
+    writers = [b for b in order if buffer in written_buffers(b)]
     if len(writers) > 1:
         raise ScheduleError(f"{buffer.name} is written by several blocks: "
                             f"{', '.join(b.name for b in writers)}", span=block.span)
-    readers = [b for b in siblings(nest, block) if buffer in read_buffers(b)
+    readers = [b for b in order if buffer in read_buffers(b)
                and b not in writers and (not consumer_blocks or b in consumer_blocks)]
+    writers = _earlier(order, writers, readers, buffer)
     scope = nest.scope(block)
     top = shared_loop(nest, writers[0], readers) if writers else None
     box = _swept(nest, writers or readers, top, buffer, "writes" if writers else "reads")
@@ -94,6 +96,17 @@ def pick_buffer(block: Block, regions: tuple[BufferRegion, ...], index: int,
                             f"{index}", span=block.span,
                             hint=", ".join(f"{n}: {r.buffer.name}" for n, r in enumerate(regions)))
     return regions[index].buffer
+
+
+def _earlier(order: list[Block], writers: list[Block], readers: list[Block],
+             buffer: Buffer) -> list[Block]:
+    """The writer, unless it comes after all readers: then they read what came in."""
+    late = [w for w in writers if any(order.index(r) < order.index(w) for r in readers)]
+    if late and not all(order.index(r) < order.index(late[0]) for r in readers):
+        raise ScheduleError(f"block {late[0].name} writes {buffer.name} between its readers "
+                            f"{', '.join(r.name for r in readers)}", span=late[0].span,
+                            hint="name the readers on one side of it as consumer_blocks")
+    return [] if late else writers
 
 
 def shared_loop(nest: Nest, writer: Block, readers: list[Block]) -> For | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ...arith.analyzer import Analyzer
+from ...arith.iter_inverse import invert_affine
+from ...arith.iter_map import NotAffine, detect
 from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
-from ...ir.tir import (SERIAL, SPATIAL, Block, BlockRealize, BufferRegion, For, IterVar, SeqStmt,
-                       Stmt, seq)
+from ...ir.tir import (SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferRegion, For, IterVar,
+                       Range, SeqStmt, Stmt, seq)
 from ...ir.visitor import free_vars
 from ..dependence import (blocks_in, bound_by, consumers, is_output, producers, read_buffers,
                           siblings, touched, why_not_covered, why_not_dominant,
@@ -15,7 +17,7 @@ from ..dependence import (blocks_in, bound_by, consumers, is_output, producers, 
 from ..handles import INLINE, Place
 from ..independence import check_loops_around
 from ..nest import Nest
-from ..regions import Span, contains
+from ..regions import Relaxer, Span, contains
 from ..signature import BLOCK, BOOL, INT, LOOP_OR_PLACE, primitive
 from .inline import compute_inline, reverse_compute_inline
 
@@ -51,13 +53,13 @@ def compute_at(nest: Nest, block: Block, loop: For | Place, preserve_unit_loops:
         reads = [(b, [r for r in b.reads if r.buffer is w.buffer]) for b in users]
         boxes = [touched(nest, b, loop, rs, analyzer) for b, rs in reads if rs]
         for box in boxes:
-            _narrow(domain, w, box, block, analyzer, widen=True)
+            _narrow(domain, w, _inside(box, w.buffer), block, analyzer, widen=True)
     _move(nest, block, loop, domain, analyzer, preserve_unit_loops, index)
 
 
 @primitive(block=BLOCK, loop=LOOP_OR_PLACE, preserve_unit_loops=BOOL, index=INT)
-def reverse_compute_at(nest: Nest, block: Block, loop: For | Place, preserve_unit_loops: bool = False,
-                       index: int = -1) -> None:
+def reverse_compute_at(nest: Nest, block: Block, loop: For | Place,
+                       preserve_unit_loops: bool = False, index: int = -1) -> None:
     """Moves a block into a loop around its producers; each iteration uses up what was just made.
 
         for i in range(128): B[i] = A[i] * 2          for i in range(128):
@@ -196,11 +198,12 @@ def _narrow(domain: dict[Var, Span], region: BufferRegion, box: list[Span], bloc
     """Finds which values of the block's variables touch a box, by the dimensions that a variable
     chooses alone."""
     own = {it.var for it in block.iter_vars}
-    for r, s in zip(region.region, box):
-        solved = _solve(r.min, as_int(r.extent), s, own)
-        if solved is None:
-            continue
-        var, span = solved
+    solved = [x for r, s in zip(region.region, box)
+              if (x := _solve(r.min, as_int(r.extent), s, own)) is not None]
+    used = {v for r in region.region for v in free_vars(r.min) if v in own}
+    if used - {v for v, _ in solved}:
+        solved = _invert(region, box, block, used, analyzer) or solved
+    for var, span in solved:
         old = domain.get(var)
         if old is None or contains(span, old, analyzer):
             domain[var] = span
@@ -209,6 +212,38 @@ def _narrow(domain: dict[Var, Span], region: BufferRegion, box: list[Span], bloc
                 raise ScheduleError(f"the producers of block {block.name} make different parts of "
                                     f"their buffers along {var.name}")
             domain[var] = Span(prim.minimum(old.low, span.low), prim.maximum(old.high, span.high))
+
+
+def _invert(region: BufferRegion, box: list[Span], block: Block, used: set[Var],
+            analyzer: Analyzer) -> list[tuple[Var, Span]]:
+    """The variables by the inverse of all indices together; none where there is no inverse."""
+    pairs = [(r.min, s) for r, s in zip(region.region, box)
+             if any(v in used for v in free_vars(r.min))]
+    if any(as_int(r.extent) != 1 for r in region.region):
+        return []
+    at = [Var(f"d{k}", e.dtype) for k, (e, _) in enumerate(pairs)]
+    try:
+        back = invert_affine([e for e, _ in pairs], at,
+                             {it.var: it.dom for it in block.iter_vars if it.var in used})
+    except NotAffine:
+        return []
+    with analyzer.scope():
+        relax = Relaxer({d: s for d, (_, s) in zip(at, pairs)}, analyzer)
+        spans = [(v, relax(analyzer.simplify(back[v]))) for v in back]
+    return [(v, s) for v, s in spans if s is not None]
+
+
+def _inside(box: list[Span], buffer: Buffer) -> list[Span]:
+    """A box without what is known to lie outside of its buffer."""
+    found = []
+    for s, size in zip(box, buffer.shape):
+        low, high, end = as_int(s.low), as_int(s.high), as_int(size)
+        if low is not None and low < 0:
+            s = Span(literal(0, s.low.dtype), s.high, s.step)
+        if high is not None and end is not None and high >= end:
+            s = Span(s.low, literal(end - 1, s.high.dtype), s.step)
+        found.append(s)
+    return found
 
 
 def _solve(index: PrimExpr, extent: int | None, s: Span, own: set[Var]) -> tuple[Var, Span] | None:
@@ -225,7 +260,8 @@ def _solve(index: PrimExpr, extent: int | None, s: Span, own: set[Var]) -> tuple
 def _move(nest: Nest, block: Block, loop: For, domain: dict[Var, Span], analyzer: Analyzer,
           preserve_unit_loops: bool, index: int) -> None:
     position = _position(nest, block, loop, index)
-    stmt = _nest_for(block, domain, analyzer, preserve_unit_loops)
+    around = {l.loop_var: Range(l.min, l.extent) for l in [*nest.loops(loop), loop]}
+    stmt = _nest_for(block, domain, around, analyzer, preserve_unit_loops)
     nest.remove(block)
     loop = nest.now(loop)
     stmts = list(loop.body.stmts) if isinstance(loop.body, SeqStmt) else [loop.body]
@@ -252,9 +288,10 @@ def _position(nest: Nest, block: Block, loop: For, index: int) -> int:
     return place
 
 
-def _nest_for(block: Block, domain: dict[Var, Span], analyzer: Analyzer,
-              preserve_unit_loops: bool) -> Stmt:
-    """New loops over the needed part of the block's domain."""
+def _nest_for(block: Block, domain: dict[Var, Span], around: dict[Var, Range],
+              analyzer: Analyzer, preserve_unit_loops: bool) -> Stmt:
+    """New loops over the needed part of the block's domain. `around`: the ranges of the loops
+    around the new place."""
     loops: list[tuple[Var, PrimExpr]] = []
     values, guards = [], []
     for it in block.iter_vars:
@@ -269,7 +306,7 @@ def _nest_for(block: Block, domain: dict[Var, Span], analyzer: Analyzer,
         value = low + ax
         values.append(value)
         point = low if as_int(extent) == 1 else value
-        guards += _guards(it, low, extent, point, analyzer)
+        guards += _guards(it, low, extent, point, analyzer, around)
     realize = BlockRealize(tuple(values), prim.logical_and(*guards), block)
     stmt: Stmt = realize
     for ax, extent in reversed(loops):
@@ -295,11 +332,23 @@ def _needed(it: IterVar, domain: dict[Var, Span],
 
 
 def _guards(it: IterVar, low: PrimExpr, extent: PrimExpr, value: PrimExpr,
-            analyzer: Analyzer) -> list[PrimExpr]:
+            analyzer: Analyzer, domain: dict[Var, Range]) -> list[PrimExpr]:
     first, end = it.dom.min, it.dom.min + it.dom.extent
     found = []
     if not analyzer.can_prove(low >= first):
         found.append(value >= first)
-    if not analyzer.can_prove(low + extent <= end):
+    if not analyzer.can_prove(low + extent <= end) and not (
+            as_int(extent) == 1 and _digit_below(low, end, domain)):
         found.append(value < end)
     return found
+
+
+def _digit_below(e: PrimExpr, end: PrimExpr, domain: dict[Var, Range]) -> bool:
+    """Whether an expression is a digit of loops that runs below `end`, as `i // n` in range(n * 32)
+    is below 32."""
+    try:
+        s, = detect([e], domain).sums
+    except NotAffine:
+        return False
+    return len(s.args) == 1 and as_int(s.base) == 0 and as_int(s.args[0].scale) == 1 and \
+        Analyzer().can_prove(s.args[0].extent <= end)

@@ -134,6 +134,7 @@ class SimplifyBindings(Mutator):
             predicate = self.analyzer.simplify(n.predicate)
             if not prim.is_const(predicate):
                 self.analyzer.assume(predicate)
+                predicate = n.predicate  # as it was written
             values = tuple(map(self.analyzer.simplify, n.iter_values))
         if predicate is n.predicate and all(a is b for a, b in zip(values, n.iter_values)):
             return n

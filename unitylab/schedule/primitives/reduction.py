@@ -40,7 +40,9 @@ def decompose_reduction(nest: Nest, block: Block, loop: For) -> Block:
                 span=block.span, hint=f"decompose at loop {l.loop_var.name}, or reorder")
     init_stmt, init = _init_nest(realize, around[at:])
     update = nest.edit(block, init=None, name=f"{block.name}_update")
-    update = update_regions(nest, update)
+    written = {w.buffer for w in update.writes}
+    reads = (*update.writes, *(r for r in update.reads if r.buffer not in written))
+    update = nest.edit(update, reads=reads)
     nest.insert(nest.now(loop), init_stmt)
     update_regions(nest, init)
     return nest.now(init)

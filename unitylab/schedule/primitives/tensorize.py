@@ -26,7 +26,7 @@ def tensorize(nest: Nest, block_or_loop: Block | For, tensor_intrin: TensorIntri
                                                      T.evaluate(T.dot4(a.data, ...))
 
     `tensor_intrin`: a `TensorIntrin` or the name of one. A loop is blockized first. The block must
-    be what `desc` says up to names and places in the buffers. TVM: the same name; Exo: `replace`."""
+    be what `desc` says up to names and places in the buffers. TVM: same name; Exo: `replace`."""
     is_loop = isinstance(block_or_loop, For)
     block = blockize_loop(nest, block_or_loop, preserve_unit_iters) if is_loop else block_or_loop
     if block is nest.root:
