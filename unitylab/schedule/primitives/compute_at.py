@@ -298,7 +298,7 @@ def _nest_for(block: Block, domain: dict[Var, Span], around: dict[Var, Range],
         low, extent = _needed(it, domain, analyzer)
         if as_int(extent) == 1 and not preserve_unit_loops:
             values.append(low)
-            guards += _guards(it, low, extent, low, analyzer)
+            guards += _guards(it, low, extent, low, analyzer, around)
             continue
         ax = Var(f"ax{len(loops)}", it.var.dtype)
         loops.append((ax, extent))
