@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+import unitylab as ul
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-STEPS = 11
+STEPS = len(ul.pipelines.default)
 
 
 def workbench(lab, number):

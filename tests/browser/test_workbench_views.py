@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 import unitylab as ul
-from tests.browser.test_workbench import cell_with, step, workbench
+from tests.browser.test_workbench import STEPS, cell_with, step, workbench
 from unitylab.models.encoder import encoder
+
+LEGAL = 1 + [p.name for p in ul.pipelines.default].index("LegalizeOps")
 
 
 @pytest.fixture
@@ -25,8 +27,8 @@ def node(bench, name):
 
 def test_rewrites_previews_comparison_branches_measurements_words(bench, lab):
     # a step opens into its rewrites; one shows its own before and after
-    step(bench, 5).click()
-    step(bench, 5).get_by_role("button", name=re.compile("rewrites of")).click()
+    step(bench, LEGAL).click()
+    step(bench, LEGAL).get_by_role("button", name=re.compile("rewrites of")).click()
     bench.locator(".ul-rewrite", has_text="exp").click()
     expect(bench.locator(".ul-banner")).to_contain_text("rewrite 2 of 2: legalize")
     expect(bench.locator(".ul-sign-removed", has_text="R.exp").first).to_be_visible()
@@ -41,11 +43,12 @@ def test_rewrites_previews_comparison_branches_measurements_words(bench, lab):
     expect(bench.locator(".ul-snippet")).to_contain_text('session.apply("LegalizeOps"')
     expect(bench.locator(".ul-sign-added", has_text="def flatten")).to_be_visible()
     bench.get_by_role("button", name="Apply", exact=True).click()
-    expect(step(bench, 12)).to_have_attribute("aria-selected", "true", timeout=20_000)
+    expect(step(bench, STEPS + 1)).to_have_attribute("aria-selected", "true", timeout=20_000)
     # two points of the history that are no neighbours, on two branches
-    step(bench, 11).hover()
-    step(bench, 11).get_by_role("button", name="compare with step 11").click()
-    expect(bench.locator(".ul-compare-box")).to_contain_text("12 LegalizeOps vs 11 DefaultSchedule")
+    step(bench, STEPS).hover()
+    step(bench, STEPS).get_by_role("button", name=f"compare with step {STEPS}").click()
+    expect(bench.locator(".ul-compare-box")).to_contain_text(
+        f"{STEPS + 1} LegalizeOps vs {STEPS} DefaultSchedule")
     expect(bench.locator(".ul-numbers")).to_contain_text("calls3 → 4")
     # measurements: times, memory, roofline, overlay, inspector
     bench.get_by_role("button", name="Measure").click()
@@ -57,7 +60,7 @@ def test_rewrites_previews_comparison_branches_measurements_words(bench, lab):
     expect(bench.get_by_label("inspector")).to_contain_text("of limit")
     # the same in words
     bench.get_by_role("tab", name="Text").click()
-    expect(bench.locator(".ul-twin")).to_contain_text("step 12: LegalizeOps, from step 0")
+    expect(bench.locator(".ul-twin")).to_contain_text(f"step {STEPS + 1}: LegalizeOps, from step 0")
     assert lab.page_errors == []
 
 
