@@ -10,6 +10,7 @@ import numpy as np
 
 from ..ir.errors import RuntimeCallError
 from .numpy_layout import address
+from .result_memory import results
 
 ALIGNMENT = 64
 LARGE = 1 << 18  # bytes from which the place of a result matters more than the time to find it
@@ -84,11 +85,12 @@ def aligned_bytes(size: int) -> np.ndarray:
 
 
 def fresh(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array; a large one begins where vector stores like it."""
+    """An uninitialised array; a large one begins where vector stores like it, in memory that an
+    earlier result has left."""
     size = nbytes(shape, dtype)
     if size < LARGE:
         return np.empty(shape, dtype)
-    return aligned_bytes(size).view(dtype).reshape(shape)
+    return results.array(shape, dtype, size, aligned_bytes)
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype, what: str) -> np.ndarray:
