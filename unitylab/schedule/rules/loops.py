@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ...ir.dtypes import INT64
 from ...ir.node import FrozenDict
 from ...ir.prim import PrimExpr, Var, as_int, literal
-from ...ir.tir import PARALLEL, SERIAL, UNROLLED, VECTORIZED, For, Stmt, seq
+from ...ir.tir import PARALLEL, SERIAL, UNROLLED, VECTORIZED, For, IfThenElse, Stmt, seq
 
 Body = Callable[[PrimExpr], Stmt]
 
@@ -58,3 +58,12 @@ def nested(names, extents, body: Callable[[list], Stmt], dtype: str = INT64) -> 
         return body([])
     return loop(names[0], extents[0], lambda v: nested(
         names[1:], extents[1:], lambda rest: body([v, *rest]), dtype), dtype=dtype)
+
+
+def with_last(name: str, whole: int, body: Body, last: Stmt | None, kind: str = SERIAL,
+              dtype: str = INT64) -> Stmt:
+    """`body` for `whole` pieces, then a `last` one that differs; in parallel it is one iteration
+    more, so that no thread waits for the others before it."""
+    if last is None or kind != PARALLEL or not whole:
+        return seq(loop(name, whole, body, kind, dtype) if whole else None, last)
+    return loop(name, whole + 1, lambda v: IfThenElse(v < whole, body(v), last), kind, dtype)

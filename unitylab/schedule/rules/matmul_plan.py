@@ -29,6 +29,7 @@ class Plan:
     chunk: int        # row tiles of a block
     block: int        # panels that are packed together
     threads: int
+    by_columns: bool  # whether threads share out the columns: each packs what it needs
 
     @staticmethod
     def of(c: Contraction, s: Scheduling, item: int = 0) -> Plan:
@@ -43,12 +44,16 @@ class Plan:
         registers = s.target.cpu.registers * 3 // 4  # the others hold factors
         rows = _rows(height, registers // -(-panel // lanes))
         depth = c.depth or 1024
-        tiles = height // rows if height else None
+        tiles = -(-height // rows) if height else 1
         threads = s.target.threads if _work(c) >= PARALLEL_WORK else 1
-        chunk = _chunk(tiles, max(1, BLOCK_BYTES // (rows * depth * size)), threads)
+        panels = -(-width // panel) if width else 1
+        by_columns = threads > 1 and _by_columns(height, width, tiles, panels, threads, rows, panel)
+        chunk = _even(tiles, max(1, BLOCK_BYTES // (rows * depth * size)),
+                      1 if by_columns else threads)
+        block = _even(panels, max(1, PANEL_BYTES // (panel * depth * size)),
+                      threads if by_columns else 1)
         pack_left = bool(item) or pack_right and _packs_left(c, size)
-        return Plan(lanes, panel, rows, pack_left, pack_right, chunk,
-                    max(1, PANEL_BYTES // (panel * depth * size)), threads)
+        return Plan(lanes, panel, rows, pack_left, pack_right, chunk, block, threads, by_columns)
 
 
 def _work(c: Contraction) -> int:
@@ -100,10 +105,17 @@ def _rows(height: int | None, most: int) -> int:
     return next((n for n in order if height % n == 0), order[0] if order else most)
 
 
-def _chunk(tiles: int | None, most: int, threads: int) -> int:
-    """Row tiles of a block: a divisor of their number, blocks for each thread."""
-    if not tiles:
-        return 1
-    fits = [n for n in range(1, min(most, tiles) + 1) if tiles % n == 0]
-    even = [n for n in fits if tiles // n % threads == 0]
-    return max(even or fits)
+def _even(count: int, most: int, threads: int) -> int:
+    """The size of pieces of at most `most`, of which every thread gets as many as the others."""
+    pieces = threads * -(-count // (threads * most))
+    return -(-count // pieces)
+
+
+def _by_columns(height: int | None, width: int | None, tiles: int, panels: int, threads: int,
+                rows: int, panel: int) -> bool:
+    """Whether the thread with the most columns has less to do than the one with the most rows."""
+    if height is None or width is None:
+        return height is not None and height < 2 * rows
+    most_rows = min(height, -(-tiles // threads) * rows) / height
+    most_columns = min(width, -(-panels // threads) * panel) / width
+    return most_columns <= most_rows

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...ir.prim import PrimExpr, as_int, call_intrin, floordiv, literal
-from ...ir.tir import (AllocBuffer, Buffer, BufferStore, IfThenElse, IterVar, Stmt, decl_buffer,
-                       seq)
+from ...ir.tir import (PARALLEL, SERIAL, AllocBuffer, Buffer, BufferStore, IfThenElse, IterVar,
+                       Stmt, decl_buffer, seq)
 from ...ir.visitor import fold_substitute, substitute
 from .contraction import Contraction
-from .loops import loop, nested, parallel, unrolled, vectors
+from .loops import loop, nested, parallel, unrolled, vectors, with_last
 from .matmul_plan import Plan
 
 
@@ -76,13 +76,12 @@ class Writer:
         def columns(start, count, wide, by_panel):
             return self.rows(threads and not by_panel, count, wide, lambda panel_no, k, j: (
                 self.place(self.c.right, column=start + panel_no * panel + j, k=k)), start, wide)
-        if threads and as_int(self.height) in (None, *range(2 * self.p.rows)) and whole > 1:
-            parts = [self.loop("j0", whole, lambda v: columns(v * panel, 1, panel, True), parallel)]
-        else:
-            parts = [columns(literal(0, self.t), whole, panel, False)] if whole else []
-        if rest:
-            parts.append(columns(literal(whole * panel, self.t), 1, rest, False))
-        return seq(*parts)
+        alone = threads and self.p.by_columns
+        last = columns(literal(whole * panel, self.t), 1, rest, alone) if rest else None
+        if alone:
+            return with_last("j0", whole, lambda v: columns(v * panel, 1, panel, True), last,
+                             PARALLEL, self.t)
+        return seq(columns(literal(0, self.t), whole, panel, False) if whole else None, last)
 
     def _packed(self, threads: bool) -> Stmt:
         """Blocks of panels: pack, then use."""
@@ -90,16 +89,14 @@ class Writer:
         if width is None:
             panels = floordiv(self.width + (panel - 1), literal(panel, self.t))
             return self._block(literal(0, self.t), panels, threads)
-        panels = -(-width // panel)
-        whole, rest = divmod(panels, block)
-        parts = []
-        if whole:
-            parts.append(self.loop("jb", whole, lambda v: self._block(
-                v * block, literal(block, self.t), threads, width % panel != 0 and not rest)))
-        if rest:
-            parts.append(self._block(literal(whole * block, self.t), literal(rest, self.t),
-                                     threads, width % panel != 0))
-        return seq(*parts)
+        whole, rest = divmod(-(-width // panel), block)
+        ragged, alone = width % panel != 0, threads and self.p.by_columns
+        inner = threads and not alone
+        last = self._block(literal(whole * block, self.t), literal(rest, self.t), inner,
+                           ragged) if rest else None
+        return with_last("jb", whole, lambda v: self._block(
+            v * block, literal(block, self.t), inner, ragged and not rest), last,
+            PARALLEL if alone else SERIAL, self.t)
 
     def _block(self, first, panels, threads: bool, ragged: bool = True) -> Stmt:
         panel = self.p.panel
@@ -148,40 +145,40 @@ class Writer:
     # --- rows -------------------------------------------------------------------------------
 
     def rows(self, threads: bool, panels, wide: int, operand, start, full: int | None) -> Stmt:
-        """All rows against some panels; rows that fill no tile come last."""
-        height, rows = as_int(self.height), self.p.rows
-        kind = parallel if threads else loop
+        """All rows against some panels; the last block has what is left, a smaller tile too."""
+        height, rows, chunk = as_int(self.height), self.p.rows, self.p.chunk
 
-        def part(first, tiles, tall, in_chunks):
-            return self._row_blocks(kind, first, tiles, tall, in_chunks, panels, wide, operand,
-                                    start, full)
-        zero = literal(0, self.t)
+        def block(first, tiles: int, tall: int = rows) -> Stmt:
+            return self.row_block(first, tiles, tall, panels, wide, operand, start, full)
         if height is None:
+            kind = parallel if threads else loop
             tiles = floordiv(self.height, literal(rows, self.t))
-            return seq(part(zero, tiles, rows, 1),
-                       part(tiles * rows, self.height - tiles * rows, 1, 1))
+            return seq(self.loop("ib", tiles, lambda v: block(v * rows, 1), kind),
+                       self.loop("ir", self.height - tiles * rows,
+                                 lambda v: block(tiles * rows + v, 1, 1), kind))
         whole, rest = divmod(height, rows)
-        return seq(part(zero, literal(whole, self.t), rows, self.p.chunk) if whole else None,
-                   part(literal(whole * rows, self.t), literal(1, self.t), rest, 1)
-                   if rest else None)
+        blocks, left = divmod(whole, chunk)
+        last = [block(literal(blocks * chunk * rows, self.t), left)] if left else []
+        if rest:
+            last.append(block(literal(whole * rows, self.t), 1, rest))
+        return with_last("ib", blocks, lambda v: block(v * (chunk * rows), chunk),
+                         seq(*last) if last else None, PARALLEL if threads else SERIAL, self.t)
 
-    def _row_blocks(self, kind, first, tiles, tall, chunk, panels, wide, operand, start, full):
-        def block(ib):
-            base = first + ib * (chunk * tall)
-            packed = self.left_packed(chunk, tall)
+    def row_block(self, base, tiles: int, tall: int, panels, wide: int, operand, start,
+                  full: int | None) -> Stmt:
+        """Some tiles of rows against some panels."""
+        packed = self.left_packed(tiles, tall)
 
-            def left(io, i, k):
-                if self.p.pack_left:
-                    return self.left_at(packed, io, i, k)
-                return self.place(self.c.left, row=base + io * tall + i, k=k)
-            fill = self.loop("io", chunk, lambda io: self.loop(
-                "i", tall, lambda i: self.fill_left(packed, io, i, base + io * tall + i)))
-            tiles_ = self.loop("jo", panels, lambda jo: self.loop("io", chunk, lambda io: self.tile(
-                lambda i, k: left(io, i, k), jo, operand,
-                base + io * tall, start + jo * self.p.panel, tall, wide, full)))
-            return seq(AllocBuffer(packed), fill, tiles_) if self.p.pack_left else tiles_
-        count = tiles if chunk == 1 else literal(as_int(tiles) // chunk, self.t)
-        return self.loop("ib", count, block, kind)
+        def left(io, i, k):
+            if self.p.pack_left:
+                return self.left_at(packed, io, i, k)
+            return self.place(self.c.left, row=base + io * tall + i, k=k)
+        fill = self.loop("io", tiles, lambda io: self.loop(
+            "i", tall, lambda i: self.fill_left(packed, io, i, base + io * tall + i)))
+        work = self.loop("jo", panels, lambda jo: self.loop("io", tiles, lambda io: self.tile(
+            lambda i, k: left(io, i, k), jo, operand,
+            base + io * tall, start + jo * self.p.panel, tall, wide, full)))
+        return seq(AllocBuffer(packed), fill, work) if self.p.pack_left else work
 
     def left_packed(self, chunk: int, tall: int) -> Buffer:
         """Where a block of rows goes: rows that are no power of two apart."""
