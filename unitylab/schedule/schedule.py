@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,13 +10,14 @@ from ..arith.index_map import IndexMap
 from ..ir.errors import ScheduleError, did_you_mean
 from ..ir.module import IRModule, as_module
 from ..ir.node import Node
-from ..ir.tir import Block, BlockRealize, For, PrimFunc
+from ..ir.tir import Block, BlockRealize, For, PrimFunc, Stmt
 from . import primitives
 from .candidates import Candidate
 from .candidates import candidates as list_candidates
 from .closed import escaping
 from .handles import BlockRV, ExprRV, Handle, LoopRV, Place
 from .nest import Nest, child_realizes, statements, unshared
+from .replace_blocks import replace_blocks
 from .signature import PRIMITIVES, Primitive
 from .trace import Instruction, Trace
 
@@ -161,6 +162,20 @@ class Schedule:
             raise ScheduleError(f"{name!r} is a plain loop program: it has no blocks to schedule",
                                 span=func.span, hint="write its statements in T.block")
         return func
+
+    def replace_blocks(self, blocks: Sequence[Block], new: Stmt, by: str,
+                       at: Block | None = None) -> None:
+        """Puts a nest in the place of blocks that have nests of their own: what rules that write
+        loops do. `at`: the block in whose place it goes, else the last; `by`: who does it, which
+        handles of the blocks say from then on. The trace does not have it.
+
+        Raises ScheduleError, with nothing changed, where the nest does not write what the blocks
+        wrote for others, or uses buffers that are not there. That it computes the same is up to the
+        caller."""
+        name = self._targets[self.handle_of(blocks[0])][0]
+        nest = Nest(self._program(name), self._rng)
+        replace_blocks(nest, list(blocks), new, blocks[-1] if at is None else at)
+        self._commit(name, nest, by)
 
     def _commit(self, name: str, nest: Nest, by: str) -> None:
         if self.mod[name] is nest.func:

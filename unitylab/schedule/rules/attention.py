@@ -21,9 +21,9 @@ from ..dependence import read_buffers, written_buffers
 from ..handles import BlockRV
 from ..nest import Nest
 from ..patterns import is_injective, is_reduction
+from ..replace_blocks import home
 from .attention_nest import AttentionNest
 from .contraction import Contraction, contraction
-from .matmul import _statement as home
 from .scheduling import Scheduling
 
 FEWEST_ROWS = 4  # of queries: fewer are two products with a row
@@ -77,18 +77,10 @@ def attention(s: Scheduling) -> None:
 
 def _write(s: Scheduling, a: Attention) -> None:
     nest = Nest(s.now)
-    homes = [home(nest, block) for block in a.done]
-    if any(h is None for h in homes):
+    if any(home(nest, block) is None for block in a.done):
         return
-    last = homes[a.done.index(a.product.done[-1])]
-    nest.replace(last, AttentionNest(a, s.target).nest())
-    for h in homes:
-        if h is not last:
-            nest.replace(h, None)
-    gone = {id(b) for block in a.done for b in written_buffers(block)}
-    kept = tuple(b for b in nest.root.alloc_buffers if id(b) not in gone)
-    nest.edit(nest.root, alloc_buffers=kept)
-    s.sch._commit(next(iter(s.sch.mod.prim_funcs)), nest, "attention")
+    s.sch.replace_blocks(a.done, AttentionNest(a, s.target).nest(), by="attention",
+                         at=a.product.done[-1])
 
 
 def recognise(s: Scheduling, handle: BlockRV) -> Attention | None:

@@ -13,9 +13,9 @@ sizes are tiles of their own. Factors that lie well are read where they are."""
 from __future__ import annotations
 
 from ...ir.prim import as_int
-from ...ir.tir import For, Stmt
 from ..handles import BlockRV
 from ..nest import Nest
+from ..replace_blocks import home
 from .contraction import Contraction, contraction
 from .dot_terms import terms_of
 from .dot_writer import DotWriter
@@ -31,17 +31,9 @@ def matmul(s: Scheduling, handle: BlockRV) -> bool:
     if c is None or not _worth_it(c):
         return False
     nest = Nest(s.now)
-    homes = [_statement(nest, b) for b in c.done]
-    if any(h is None for h in homes):
+    if any(home(nest, b) is None for b in c.done):
         return False
-    new = _writer(c, s).nest()
-    nest.replace(homes[-1], new)
-    for home in homes[:-1]:
-        nest.replace(home, None)
-    gone = {id(c.output)} if len(c.done) > 1 else set()
-    root = nest.root
-    nest.edit(root, alloc_buffers=tuple(b for b in root.alloc_buffers if id(b) not in gone))
-    s.sch._commit(next(iter(s.sch.mod.prim_funcs)), nest, "matmul")
+    s.sch.replace_blocks(c.done, _writer(c, s).nest(), by="matmul")
     s.placed.update(b.name for b in c.done)
     return True
 
@@ -59,17 +51,3 @@ def _worth_it(c: Contraction) -> bool:
     width, depth = as_int(c.column.dom.extent), c.depth
     return (width is None or width >= 4) and (depth is None or depth >= 4) and \
         not any(it.dom.extent.dtype != c.column.var.dtype for it in c.block.iter_vars)
-
-
-def _statement(nest: Nest, block) -> Stmt | None:
-    """The nest right below the root that holds only this block."""
-    node = nest.realize(block)
-    while nest.parent(node) is not nest.root:
-        parent = nest.parent(node)
-        if isinstance(parent, For) or parent is nest.root.body:
-            if parent is nest.root.body and not isinstance(parent, For):
-                return node
-            node = parent
-            continue
-        return None
-    return node
