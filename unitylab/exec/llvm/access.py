@@ -14,6 +14,8 @@ from .arithmetic import convert, narrow_bfloat, type_suffix, widen_bfloat
 from .frame import Frame, Memory
 from .types import I32, I64, PTR, i64, known, lanes_of, memory_type, splat, with_lanes
 
+LINE = 64  # bytes of a cache line
+
 
 class Access:
     """Reads and writes the buffers of a frame; `expressions` evaluates the indices."""
@@ -21,6 +23,7 @@ class Access:
     def __init__(self, frame: Frame, expressions):
         self.frame, self.expressions = frame, expressions
         self.streaming = False  # whether stores of vectors go past the caches
+        self.ahead = 0          # bytes from what is read to what is fetched for later
 
     @property
     def b(self) -> ir.IRBuilder:
@@ -40,6 +43,8 @@ class Access:
             value = self._masked_load(pointers, kind, mask, t)
         else:
             value = self.b.load(pointers, typ=kind, align=self._align(n.buffer))
+            if self.ahead and t.itemsize * t.lanes >= LINE and n.buffer in self.frame.unit.arguments:
+                self._fetch(pointers, t.itemsize * t.lanes)
         return self._from_memory(value, t) if widen else value
 
     def store(self, n: BufferStore) -> None:
@@ -58,6 +63,16 @@ class Access:
             self._stream(pointers, value, self._align(buffer))
         else:
             self.b.store(value, pointers, align=self._align(buffer))
+
+    def _fetch(self, pointer: ir.Value, size: int) -> None:
+        """Fetches what lies ahead of a vector into the first-level cache. Nothing is read: beyond
+        the end of a tensor it does no harm."""
+        flags = [ir.Constant(I32, k) for k in (0, 3, 1)]  # for reading, to stay, data
+        function = self.b.module.globals.get("llvm.prefetch.p0") or ir.Function(
+            self.b.module, ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32]), "llvm.prefetch.p0")
+        for k in range(0, size, LINE):
+            place = self.b.gep(pointer, [i64(self.ahead + k)], source_etype=ir.IntType(8))
+            self.b.call(function, [place, *flags])
 
     def _stream(self, pointer: ir.Value, value: ir.Value, align: int) -> None:
         """A store past the caches where the address is one that the instruction takes."""

@@ -28,6 +28,7 @@ def emit_unit(mod: IRModule, name: str, entry: str, located: bool = False, **opt
     `located` marks its instructions with the lines of the statements' spans."""
     module = ir.Module(name=readable(name))
     unit = Unit(mod, module, lines=Lines(module) if located else None, **options)
+    module.cpu = unit.cpu
     function = emit_function(unit, name)
     _packed_entry(unit, mod[name], function, entry)
     return unit
@@ -111,6 +112,8 @@ def _define_buffers(frame: Frame, statements: Statements, signature: Signature,
             shape = [statements.expressions.index(s) for s in p.shape]
             memory = Memory(argument, tuple(shape), tuple(statements.strides(p, shape)))
             frame.set_memory(p, memory)
+            if p.ndim > 1:
+                frame.unit.arguments.add(p)
 
 
 def _packed_entry(unit: Unit, func: PrimFunc, function: ir.Function, entry: str) -> None:

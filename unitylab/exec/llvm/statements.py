@@ -19,6 +19,7 @@ from .patience import looks_up
 from .types import I64, i64, known, memory_type
 
 STREAM = "nontemporal"         # annotation of a loop: its vectors are stored past the caches
+PREFETCH = "prefetch"           # annotation of a loop: bytes from what it reads to what comes later
 UNROLL_COUNT = "unroll_count"  # annotation of a loop: how many copies LLVM makes of its body
 UNROLL_LIMIT = 1024  # copies of a body that nested unrolled loops may make
 
@@ -103,7 +104,10 @@ class Statements(Dispatch):
         step = self.expressions.index(n.step) if n.step is not None else i64(1)
         streams = STREAM in n.annotations and not self.access.streaming
         self.access.streaming |= streams
+        around, self.access.ahead = self.access.ahead, \
+            as_int(n.annotations.get(PREFETCH)) or self.access.ahead
         jump = self.count(n.loop_var, n.min, n.extent, low, extent, step, n.body, looks_up(n))
+        self.access.ahead = around
         if streams:
             self.access.streaming, self.frame.streams = False, True
         copies = as_int(n.annotations.get(UNROLL_COUNT))

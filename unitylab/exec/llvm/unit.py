@@ -40,6 +40,7 @@ class Unit:
     cpu: Cpu = Cpu()
     places: list[Place] = field(default_factory=list)
     functions: dict[str, ir.Function] = field(default_factory=dict)
+    arguments: set[Buffer] = field(default_factory=set)  # tensors of more than one dimension
     outlined: int = 0
     lines: Lines | None = None  # for a listing: where each instruction comes from
 

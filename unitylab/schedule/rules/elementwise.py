@@ -9,7 +9,7 @@ from ...ir.prim import as_int
 from ..handles import BlockRV, LoopRV
 from ..patterns import injective_chain, is_injective
 from ..schedule import Schedule
-from .reduction import in_lanes, stream
+from .reduction import fetch_ahead, in_lanes, stream
 from .scheduling import Scheduling
 
 FLAT_LANES = (64, 32, 16, 8)  # the vectors of flattened loops, the best first
@@ -51,6 +51,7 @@ def gather(s: Scheduling, block: BlockRV, row: LoopRV) -> None:
             loops = s.sch.get_loops(producer)
             if loops and s.sch.get(loops[-1]) is not s.sch.get(row):
                 in_lanes(s, producer, loops[-1])
+                fetch_ahead(s, producer, row, loops[-1])
 
 
 def row_wise(s: Scheduling, producer: BlockRV, row: LoopRV) -> bool:

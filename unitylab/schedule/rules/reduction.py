@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ...ir.prim import Div, Var, as_int
+from ...ir.prim import Call, Div, Var, as_int
 from ...ir.tir import REDUCE, SPATIAL, Block, BufferLoad
 from ...ir.visitor import collect, free_vars
 from ..handles import BlockRV, LoopRV
@@ -15,8 +15,8 @@ LANES = "lanes"
 ROW_LANES = 64     # partial results of a row: four registers of 16 floats hide the latency
 SHORTEST = 8       # a loop of fewer iterations is left to the compiler
 CHUNK = 1024       # columns whose sums stay in the first-level cache
+COSTLY = frozenset({"exp", "exp2", "tanh", "erf", "sigmoid", "pow", "power", "log"})
 ROWS_AT_ONCE = 8   # rows that are added while a piece of the sums is in registers
-STREAM_BYTES = 1 << 25  # results larger than the last-level cache of most machines
 
 
 def row_reduction(s: Scheduling, block: BlockRV) -> bool:
@@ -43,11 +43,31 @@ def in_lanes(s: Scheduling, block: BlockRV, loop: LoopRV) -> bool:
 
 
 def stream(s: Scheduling, block: BlockRV, loop: LoopRV) -> None:
-    """Stores past the caches what is too large to stay in them."""
+    """Stores past the caches what would fill half of the last one, and pushes the inputs out."""
     buffer = s.sch.get(block).body.buffer
     sizes = [as_int(e) for e in buffer.shape]
-    if None not in sizes and math.prod(sizes) * buffer.dtype.itemsize >= STREAM_BYTES:
+    if None not in sizes and \
+            math.prod(sizes) * buffer.dtype.itemsize >= s.target.cpu.caches[2] // 2:
         s.attempt("annotate", loop, "nontemporal", True)
+
+
+def fetch_ahead(s: Scheduling, block: BlockRV, row: LoopRV, loop: LoopRV) -> None:
+    """While a row is busy with a function that costs, the next one is fetched."""
+    node = s.sch.get(block)
+    var = variable_of(s, block, row)
+    if var is None or not any(c.op in COSTLY for c in collect(node.body, Call)):
+        return
+    sizes = [_row_bytes(l, var) for l in collect(node.body, BufferLoad)]
+    if 0 < max(sizes, default=0) <= s.target.cpu.caches[0] // 4:
+        s.attempt("annotate", loop, "prefetch", max(sizes))
+
+
+def _row_bytes(load: BufferLoad, var: Var) -> int:
+    """The bytes from a row to the next one; 0 where `var` does not simply count rows."""
+    if load.indices.count(var) != 1 or sum(var in free_vars(i) for i in load.indices) != 1:
+        return 0
+    inner = [as_int(e) for e in load.buffer.shape[load.indices.index(var) + 1:]]
+    return 0 if None in inner else math.prod(inner) * load.buffer.dtype.itemsize
 
 
 def variable_of(s: Scheduling, block: BlockRV, loop: LoopRV) -> Var | None:

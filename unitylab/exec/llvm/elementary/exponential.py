@@ -32,8 +32,8 @@ _EXP2_RANGE = {False: (-152.0, 129.0), True: (-1080.0, 1025.0)}
 def exp(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """x = n ln 2 + r; exp(x) = 2**n exp(r)."""
     f = Floats(b, x)
-    r, n = _reduced(f, _clamped(f, x, _EXP_RANGE))
-    return f.scale(f.fma(r, f.polynomial(_EXP[f.double], r), 1.0), n)
+    r, n, whole = _reduced(f, _clamped(f, x, _EXP_RANGE))
+    return f.scale(f.fma(r, f.polynomial(_EXP[f.double], r), 1.0), n, whole)
 
 
 def _clamped(f: Floats, x, ranges) -> ir.Value:
@@ -41,10 +41,11 @@ def _clamped(f: Floats, x, ranges) -> ir.Value:
     return f.at_least(f.at_most(x, high), low)
 
 
-def _reduced(f: Floats, x) -> tuple[ir.Value, ir.Value]:
+def _reduced(f: Floats, x) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """(r, n, n as a float)."""
     whole, n = f.rounded(x, LOG2_E)
     high, low = _LN2[f.double]
-    return f.fma(whole, -low, f.fma(whole, -high, x)), n
+    return f.fma(whole, -low, f.fma(whole, -high, x)), n, whole
 
 
 def exp2(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
@@ -52,7 +53,7 @@ def exp2(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     x = _clamped(f, x, _EXP2_RANGE)
     whole, n = f.rounded(x)
     r = f.sub(x, whole)
-    return f.scale(f.fma(r, f.polynomial(EXP2[f.double], r), 1.0), n)
+    return f.scale(f.fma(r, f.polynomial(EXP2[f.double], r), 1.0), n, whole)
 
 
 def exp10(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
@@ -61,14 +62,14 @@ def exp10(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     x = f.at_least(f.at_most(x, 39.0), -46.0)
     whole, n = f.rounded(x, LOG2_10)
     r = f.fma(whole, -_LOG10_2[1], f.fma(whole, -_LOG10_2[0], x))
-    return f.scale(f.fma(r, f.polynomial(_EXP10, r), 1.0), n)
+    return f.scale(f.fma(r, f.polynomial(_EXP10, r), 1.0), n, whole)
 
 
 def expm1(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """exp(x) - 1 = 2**n (exp(r) - 1) + (2**n - 1), with a factor 2 taken out against overflow."""
     f = Floats(b, x)
     y = f.at_least(f.at_most(x, 89.0 if not f.double else 710.0), -40.0)
-    r, n = _reduced(f, y)
+    r, n, _ = _reduced(f, y)
     part = f.mul(r, f.polynomial(_EXP[f.double], r))
     half = f.power_of_two(b.sub(n, f.integer(1)))
     result = f.mul(f.fma(half, part, f.sub(half, 0.5)), 2.0)
@@ -80,7 +81,7 @@ def tanh(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """t / (t + 2) with t = exp(2 |x|) - 1."""
     f = Floats(b, x)
     size = f.magnitude(x)
-    r, n = _reduced(f, f.mul(f.at_most(size, 20.0 if f.double else 10.0), 2.0))
+    r, n, _ = _reduced(f, f.mul(f.at_most(size, 20.0 if f.double else 10.0), 2.0))
     power = f.power_of_two(n)
     t = f.fma(power, f.mul(r, f.polynomial(_EXP[f.double], r)), f.sub(power, 1.0))
     return f.signed_like(f.select(f.less(size, 1e-9 if f.double else 1e-5), size,

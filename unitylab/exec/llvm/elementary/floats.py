@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from llvmlite import ir
 
 from ....ir.dtypes import DataType
+from ....target import Cpu
 from ..arithmetic import intrinsic
 from ..types import I32, I64, constant, lanes_of, splat, with_lanes
 
@@ -95,8 +96,35 @@ class Floats:
         return self.from_bits(self.b.shl(self.b.add(n, self.integer(self.bias)),
                                          self.integer(self.mantissa)))
 
-    def scale(self, x, n: ir.Value) -> ir.Value:
-        """`x * 2**n` in two halves, for results that are subnormal or near the largest."""
+    def scale(self, x, n: ir.Value, whole: ir.Value) -> ir.Value:
+        """`x * 2**n`, also for results that are subnormal or near the largest; `whole` is n as a
+        float. In one instruction for whole registers of AVX-512, else in two halves."""
+        cpu = getattr(self.b.module, "cpu", Cpu())
+        registers = self.lanes * self.dtype.element.bits // 512
+        if cpu.x86 and cpu.vector_bytes == 64 and registers and self.lanes.bit_count() == 1:
+            return self._scaled(x, whole, self.lanes)
         half = self.b.ashr(n, self.integer(1))
         return self.mul(self.mul(x, self.power_of_two(half)),
                         self.power_of_two(self.b.sub(n, half)))
+
+    def _scaled(self, x: ir.Value, whole: ir.Value, lanes: int) -> ir.Value:
+        bits = self.dtype.element.bits
+        if lanes * bits > 512:
+            low, high = (self._scaled(self._half(x, k), self._half(whole, k), lanes // 2)
+                         for k in (0, 1))
+            return self._lanes(low, high, range(lanes))
+        name = f"llvm.x86.avx512.mask.scalef.p{'d' if self.double else 's'}.512"
+        mask = ir.IntType(lanes)
+        function = self.b.module.globals.get(name) or ir.Function(
+            self.b.module, ir.FunctionType(x.type, [x.type] * 3 + [mask, I32]), name)
+        return self.b.call(function, [x, whole, x, ir.Constant(mask, -1), ir.Constant(I32, 4)])
+
+    def _half(self, x: ir.Value, which: int) -> ir.Value:
+        count = lanes_of(x) // 2
+        return self._lanes(x, ir.Constant(x.type, ir.Undefined),
+                           range(which * count, which * count + count))
+
+    def _lanes(self, x: ir.Value, y: ir.Value, places: Sequence[int]) -> ir.Value:
+        """Lanes of two vectors, those of the second counted behind those of the first."""
+        return self.b.shuffle_vector(x, y, ir.Constant(
+            ir.VectorType(I32, len(places)), [ir.Constant(I32, k) for k in places]))
