@@ -274,3 +274,19 @@ class Module:
     out = np.empty(16, "float32")
     ex["main"](X, out)
     np.testing.assert_array_equal(out, X * X)
+
+
+@pytest.mark.parametrize("step", [2, 3, 4, 5])
+@pytest.mark.parametrize("lanes", [4, 5, 8, 16, 33, 64])
+def test_vectors_of_every_nth_element(step, lanes):
+    """All that lies between is loaded, and nothing behind the last element."""
+    n = (lanes - 1) * step + 1
+    f = build(parse(f"""
+@T.prim_func
+def main(x: T.Buffer(({n},), "float32"), y: T.Buffer(({lanes},), "float32")):
+    for k in T.vectorized({lanes}):
+        y[k] = x[k * {step}]
+"""), "native -threads=1")["main"]
+    x, y = np.arange(n, dtype=np.float32), np.zeros(lanes, np.float32)
+    f(x, y)
+    assert np.array_equal(y, x[::step])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -128,7 +129,10 @@ def _arg_reduction(better: Callable, identity: Callable, name: str) -> Callable:
         first = prim.Or(better(x[1], y[1]), prim.And(prim.equal(x[1], y[1]), x[0] < y[0]))
         return prim.Select(first, x[0], y[0]), prim.Select(better(x[1], y[1]), x[1], y[1])
 
-    reducer = te.comm_reducer(combine, lambda t0, t1: (literal(2**62, t0), identity(t1)), name)
+    def start(t0, t1):  # no element is worse: the index is always that of one
+        limit = identity(t1)
+        return literal(2**62, t0), literal(limit.value * math.inf, t1) if t1.is_float else limit
+    reducer = te.comm_reducer(combine, start, name)
 
     def compute(x, axis=None, keepdims=False):
         axes = _axes(axis, x.ndim)

@@ -165,9 +165,13 @@ def _reads_only(block: Block, write: BufferRegion, own: Sequence[IterVar]) -> bo
     """Whether all reads of a written buffer are of what the same values of `own` write."""
     loads = [l.indices for l in collect(block.body, BufferLoad) if l.buffer is write.buffer]
     reads = [r for r in block.reads if r.buffer is write.buffer]
+    single = {it.var: it.dom.min for it in block.iter_vars if as_int(it.dom.extent) == 1}
+
+    def equal(a, b) -> bool:
+        return structural_equal(fold_substitute(a, single), fold_substitute(b, single))
     same = [k for k, w in enumerate(write.region)
-            if all(structural_equal(i[k], w.min) for i in loads)
-            and all(structural_equal(r.region[k], w) for r in reads)]
+            if all(equal(i[k], w.min) for i in loads)
+            and all(equal(r.region[k], w) for r in reads)]
     return len(same) == len(write.region) or \
         apart_along(block, own, [write.region[k] for k in same])
 

@@ -14,7 +14,20 @@ from .arithmetic import convert, narrow_bfloat, type_suffix, widen_bfloat
 from .frame import Frame, Memory
 from .types import I32, I64, PTR, i64, known, lanes_of, memory_type, splat, with_lanes
 
-LINE = 64  # bytes of a cache line
+LINE = 64      # bytes of a cache line
+FEW_STEPS = 4  # elements from lane to lane for which all that lies between is loaded
+
+
+class Steps(list):
+    """Addresses, one a lane, that lie `step` elements apart (None: not known)."""
+
+    def __init__(self, addresses, step: int | None):
+        super().__init__(addresses)
+        self.step = step
+
+    @property
+    def few(self) -> bool:
+        return self.step is not None and 1 < self.step <= FEW_STEPS and len(self) >= 4
 
 
 class Access:
@@ -37,14 +50,18 @@ class Access:
         mask = None if n.predicate is None else self.expressions.visit(n.predicate)
         pointers = self._checked(n, mask)
         kind = memory_type(t)
-        if isinstance(pointers, list):
+        if isinstance(pointers, Steps) and mask is None and pointers.few and \
+                n.buffer.dtype.lanes == 1:
+            value = self._pick(pointers, memory_type(n.buffer.dtype), n.buffer)
+        elif isinstance(pointers, list):
             value = self._gather(pointers, n.buffer.dtype, kind, mask)
         elif mask is not None:
             value = self._masked_load(pointers, kind, mask, t)
         else:
             value = self.b.load(pointers, typ=kind, align=self._align(n.buffer))
-            if self.ahead and t.itemsize * t.lanes >= LINE and n.buffer in self.frame.unit.arguments:
-                self._fetch(pointers, t.itemsize * t.lanes)
+            size = t.itemsize * t.lanes
+            if self.ahead and size >= LINE and n.buffer in self.frame.unit.arguments:
+                self._fetch(pointers, size)
         return self._from_memory(value, t) if widen else value
 
     def store(self, n: BufferStore) -> None:
@@ -148,8 +165,9 @@ class Access:
         step = self._offset(memory, [p[1] for p in parts])
         if known(step) == 1:
             return first
-        return [self._element(buffer, memory.pointer, self._add(offset, self._mul(step, i64(k))))
-                for k in range(lanes)]
+        return Steps((self._element(buffer, memory.pointer,
+                                    self._add(offset, self._mul(step, i64(k))))
+                      for k in range(lanes)), known(step))
 
     def _lane_addresses(self, buffer: Buffer, memory: Memory, parts, lanes: int) -> list[ir.Value]:
         result = []
@@ -237,6 +255,27 @@ class Access:
                 one = self._guarded_load(p, each, self._bit(mask, at))
             result = self.b.insert_element(result, one, at)
         return result
+
+    def _pick(self, pointers: Steps, element: ir.Type, buffer: Buffer) -> ir.Value:
+        """Every second (third, fourth) element of what lies between the first and the last one,
+        which is loaded as a whole."""
+        lanes, step = len(pointers), pointers.step
+        last = (lanes - 1) * (step - 1)  # where the last load begins, so that it ends in time
+        starts = [*range(0, last, lanes), last]
+        parts = [self.b.load(self.b.gep(pointers[0], [i64(k)], source_etype=element),
+                             typ=with_lanes(element, lanes), align=self._align(buffer))
+                 for k in starts]
+        owner = [max(p for p, start in enumerate(starts) if start <= k * step)
+                 for k in range(lanes)]
+        value = parts[0]
+        for p, (part, start) in enumerate(zip(parts, starts)):
+            places = [k if owner[k] < p else lanes + k * step - start if owner[k] == p else 0
+                      for k in range(lanes)]
+            if p == 0:
+                places = [k * step if owner[k] == 0 else 0 for k in range(lanes)]
+            value = self.b.shuffle_vector(value, part, ir.Constant(
+                ir.VectorType(I32, lanes), [ir.Constant(I32, k) for k in places]))
+        return value
 
     def _bit(self, mask: ir.Value, at: ir.Constant) -> ir.Value:
         return mask if lanes_of(mask) == 1 else self.b.extract_element(mask, at)

@@ -15,18 +15,20 @@ from .inline import inline
 from .matmul import matmul
 from .reduction import column_reduction, row_reduction
 from .register_tile import register_tile
+from .scan import scan
 from .scheduling import Scheduling
 from .target_info import TargetInfo
 from .threads import parallelize
 from .transpose import transpose
+from .window import window
 
 # A rule looks at a block and returns False, with nothing changed, where it does not apply. The
-# first that applies is taken.
+# first that applies is taken. Reductions go in program order, outputs from the last to the first.
 Rule = Callable[[Scheduling, BlockRV], bool]
 
-REDUCTIONS: tuple[Rule, ...] = (matmul, column_reduction, register_tile)  # in program order
-OUTPUTS: tuple[Rule, ...] = (transpose, rows)         # last block first: it gathers its producers
-LEFT: tuple[Rule, ...] = (row_reduction,)             # reductions that nothing gathered
+REDUCTIONS: tuple[Rule, ...] = (scan, matmul, column_reduction, register_tile, window)
+OUTPUTS: tuple[Rule, ...] = (transpose, rows)  # they gather their producers
+LEFT: tuple[Rule, ...] = (row_reduction,)  # reductions that nothing gathered
 
 
 def default_schedule(func: PrimFunc, target: TargetInfo | None = None) -> PrimFunc:

@@ -9,7 +9,7 @@ from ...ir.prim import as_int
 from ..handles import BlockRV, LoopRV
 from ..patterns import injective_chain, is_injective
 from ..schedule import Schedule
-from .reduction import fetch_ahead, in_lanes, stream
+from .reduction import LANES, fetch_ahead, in_lanes, stream
 from .scheduling import Scheduling
 
 FLAT_LANES = (64, 32, 16, 8)  # the vectors of flattened loops, the best first
@@ -17,7 +17,7 @@ FLAT_LANES = (64, 32, 16, 8)  # the vectors of flattened loops, the best first
 
 def rows(s: Scheduling, block: BlockRV) -> bool:
     """An elementwise output: producers of the same rows move into its row loop."""
-    if not is_injective(s.sch.get(block)):
+    if not is_injective(s.sch.get(block)) or _in_vectors(s, block):
         return False
     for loop in reversed(s.sch.get_loops(block)[:-1]):
         before = len(s.placed)
@@ -32,6 +32,12 @@ def rows(s: Scheduling, block: BlockRV) -> bool:
     else:
         s.vectorize_last(block)
     return True
+
+
+def _in_vectors(s: Scheduling, block: BlockRV) -> bool:
+    """Whether another rule has laid out its innermost loop."""
+    loops = s.sch.get_loops(block)
+    return bool(loops) and LANES in s.sch.get(loops[-1]).annotations
 
 
 def _shared(s: Scheduling, block: BlockRV) -> bool:
@@ -62,7 +68,8 @@ def row_wise(s: Scheduling, producer: BlockRV, row: LoopRV) -> bool:
         trial.compute_at(producer, row)
     except ScheduleError:
         return False
-    return _trips(trial, producer) == before
+    known, named = _trips(trial, producer)
+    return known <= before[0] and named == before[1]
 
 
 def _trips(sch: Schedule, block: BlockRV):

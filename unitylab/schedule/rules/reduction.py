@@ -20,10 +20,12 @@ ROWS_AT_ONCE = 8   # rows that are added while a piece of the sums is in registe
 
 
 def row_reduction(s: Scheduling, block: BlockRV) -> bool:
-    """A reduction along contiguous memory: its innermost loop keeps a result in each lane."""
+    """A reduction along contiguous memory, of one or several results: its innermost loop keeps
+    them in each lane."""
     node = s.sch.get(block)
     loops = s.sch.get_loops(block)
-    return is_reduction(node) and bool(loops) and in_lanes(s, block, loops[-1])
+    reduces = node.init is not None and any(it.kind == REDUCE for it in node.iter_vars)
+    return reduces and bool(loops) and in_lanes(s, block, loops[-1])
 
 
 def in_lanes(s: Scheduling, block: BlockRV, loop: LoopRV) -> bool:

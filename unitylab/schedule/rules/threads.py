@@ -21,14 +21,25 @@ def parallelize(s: Scheduling) -> None:
 
 
 def outermost(s: Scheduling) -> list[LoopRV]:
-    """The loops right below the root, each once."""
+    """The loops right below the root, each once, without those of a single iteration."""
     root = s.sch.get_block(s.func.root.name)
     loops = {}
     for b in s.sch.get_child_blocks(root):
         around = s.sch.get_loops(b)
         if around:
-            loops[id(s.sch.get(around[0]))] = around[0]
+            first = _first_of_several(s, around)
+            loops[id(s.sch.get(first))] = first
     return list(loops.values())
+
+
+def _first_of_several(s: Scheduling, around: list[LoopRV]) -> LoopRV:
+    """The outermost loop with more than one iteration, as long as each is all that is in the one
+    around it."""
+    for loop, inner in zip(around, around[1:]):
+        node = s.sch.get(loop)
+        if as_int(node.extent) != 1 or node.body is not s.sch.get(inner):
+            return loop
+    return around[-1]
 
 
 def loop_work(loop: For) -> float:

@@ -14,19 +14,22 @@ from ...ir.te import max_value, min_value
 from ...ir.tir import AttrStmt, Buffer, BufferLoad, BufferStore, For, PrimFunc, Stmt
 from ...ir.transform import Pass, Recorder
 from ...ir.visitor import Mutator, collect, free_vars, fresh_copy, substitute
+from .choosing_reduction import choice_of, choose_in_lanes
+from .cut_at_conditions import cut_at_conditions
 from .lower_vectorized_loop import independent
 
 LANES = "lanes"
 RECIPROCAL = "reciprocal"
 STRAIGHT = 16  # the vector that the rest of a loop of unknown extent is cut into
 COPIES = 4     # of a vector in one iteration: written out whole, a row spills all registers
+CHOICES = 32   # lanes of reductions that keep two numbers a lane
 COMBINERS = (prim.Add, prim.Mul, prim.Min, prim.Max)
 
 
 @dataclass(frozen=True)
 class LowerLanes(Pass):
     """Cuts each loop with the annotation `lanes` into vectors of so many lanes, and shorter ones
-    for the rest, whatever its extent.
+    for the rest, whatever its extent, and where conditions change (`cut_at_conditions`).
 
         for k in range(n):  # lanes = 64        acc[0:64] = 0
             s[i] = s[i] + x[i, k]         ->    for k_o in range(n // 64): acc[0:64] += x[i, ...]
@@ -87,7 +90,12 @@ def in_lanes(loop: For, lanes: int) -> Stmt:
     store = reduction(serial)
     if store is not None:
         return _reduce(serial, store, lanes)
-    return tir.seq(*pieces(serial, lanes)) if independent(serial) else loop
+    choice = choice_of(serial)
+    if choice is not None:
+        return choose_in_lanes(serial, choice, min(lanes, CHOICES), pieces)
+    if not independent(serial):
+        return loop
+    return tir.seq(*(p for part in cut_at_conditions(serial) for p in pieces(part, lanes)))
 
 
 def reduction(loop: For) -> BufferStore | None:
