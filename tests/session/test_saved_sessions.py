@@ -50,7 +50,7 @@ def test_what_is_no_session_is_refused(tmp_path, text):
 def test_exported_python_makes_the_scheduled_module_again(rfc):
     session = ul.Session(rfc, check=False)
     main = rfc["main"].body.bindings[0]
-    action = next(a for a in session.actions(main.var, main.value, "mm") if a.name == "split i")
+    action = next(a for a in session.actions(main.var, main.value, "mm") if a.name.startswith("split i"))
     session.apply(action.pass_)
     scope = {}
     exec(session.to_python(), scope)

@@ -59,6 +59,14 @@ class Schedule:
         self._program(func_name)
         self._working = func_name
 
+    def trace_with(self, primitive_name: str, *args, **kwargs) -> Trace:
+        """The trace as it would be after a further primitive, which is not run."""
+        p, before = PRIMITIVES[primitive_name], self._bookmark()
+        rest, named = self._recorded(p, args, kwargs)
+        trace = Trace([*self.trace.insts, Instruction(p.name, rest, named)])
+        self._back_to(before)
+        return trace
+
     def copy(self) -> Schedule:
         """A schedule at the same point; the handles are valid in both."""
         new = Schedule.__new__(Schedule)
@@ -100,21 +108,13 @@ class Schedule:
 
     def apply(self, p: Primitive, args: tuple, kwargs: dict):
         """Checks and runs one primitive, keeps its result and records it."""
-        rest, named = p.bind(args, kwargs)
-        for handle in _handles([*rest, *named.values()]):
-            if handle in self._silent and handle in self._targets:
-                self._introduce(handle)
-        name = self._function_of([*rest, *named.values()], named.get("func_name"), p)
-        if "func_name" in p.signature.parameters:
-            named["func_name"] = name
-        nest = Nest(self._program(name), self._rng)
-        values = {k: p.resolve(k, v, self.get) for k, v in named.items()}
-        listed = [p.resolve(p.rest_name, r, self.get) for r in rest]
+        before = self._bookmark()
         try:
-            result = p.function(nest, *listed, **values)
-        except ScheduleError as e:
-            raise ScheduleError(f"{p.name}: {e.message}", span=e.span, hint=e.hint) from None
-        self._check_closed(name, nest, p.name)
+            rest, named = self._recorded(p, args, kwargs)
+            name, nest, result = self._run(p, rest, named, self._rng)
+        except ScheduleError:
+            self._back_to(before)
+            raise
         decision = None
         if isinstance(result, primitives.Decided):
             result, decision = result.values, result.decision
@@ -125,6 +125,46 @@ class Schedule:
                         if r is not None)
         self.trace.append(Instruction(p.name, rest, named, outputs, single, decision))
         return (outputs[0] if outputs else None) if single else list(outputs)
+
+    def _recorded(self, p: Primitive, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        """The arguments by position and by name; the trace knows their handles from now on."""
+        rest, named = p.bind(args, kwargs)
+        for handle in _handles([*rest, *named.values()]):
+            if handle in self._silent and handle in self._targets:
+                self._introduce(handle)
+        return rest, named
+
+    def _bookmark(self):
+        return len(self.trace), set(self._silent), dict(self._targets)
+
+    def _back_to(self, bookmark) -> None:
+        steps, self._silent, self._targets = bookmark
+        del self.trace.insts[steps:]
+
+    def _run(self, p: Primitive, rest: tuple, named: dict, rng: np.random.Generator):
+        """(function's name, rewritten nest, result) of a primitive; nothing is kept."""
+        name = self._function_of([*rest, *named.values()], named.get("func_name"), p)
+        if "func_name" in p.signature.parameters:
+            named["func_name"] = name
+        nest = Nest(self._program(name), rng)
+        values = {k: p.resolve(k, v, self.get) for k, v in named.items()}
+        listed = [p.resolve(p.rest_name, r, self.get) for r in rest]
+        try:
+            result = p.function(nest, *listed, **values)
+        except ScheduleError as e:
+            raise ScheduleError(f"{p.name}: {e.message}", span=e.span, hint=e.hint) from None
+        self._check_closed(name, nest, p.name)
+        return name, nest, result
+
+    def refusal(self, primitive_name: str, *args, **kwargs) -> ScheduleError | None:
+        """Why a primitive would refuse these arguments; None where it is legal. The schedule, its
+        trace and its random numbers stay as they are."""
+        p = PRIMITIVES[primitive_name]
+        try:
+            self._run(p, *p.bind(args, kwargs), np.random.default_rng(0))
+        except ScheduleError as e:
+            return e
+        return None
 
     def _check_closed(self, name: str, nest: Nest, by: str) -> None:
         """A size that depends on a loop may not leave the loop, whatever the primitive."""
@@ -236,31 +276,28 @@ class Schedule:
         """Records how the trace gets a handle that came from `handle_of`."""
         self._silent.discard(handle)
         name, node = self._targets[handle]
+        nest = Nest(self._program(name))
         if isinstance(node, Block):
-            given = {"name": node.name, "func_name": name}
-            self.trace.append(Instruction("get_block", (), given, (handle,), True))
+            if sum(b.name == node.name for b in nest.blocks()) == 1:
+                given = {"name": node.name, "func_name": name}
+                self.trace.append(Instruction("get_block", (), given, (handle,), True))
+            else:
+                self._record_children(handle, name, node, nest.scope(node))
             return
         realize = child_realizes(node.body)[0]
-        block = self._recorded(realize.block)
-        if block is None:
-            block = self._handle(name, realize.block)
-            self._introduce(block)
-        loops = Nest(self._program(name)).loops(realize.block)
-        outputs = tuple(handle if l is node else self._silent_handle(name, l) for l in loops)
+        block = self._handle(name, realize.block)
+        self._introduce(block)
+        loops = nest.loops(realize.block)
+        outputs = tuple(handle if l is node else self._handle(name, l) for l in loops)
         self.trace.append(Instruction("get_loops", (), {"block": block}, outputs))
 
-    def _recorded(self, node: Node) -> Handle | None:
-        """A handle of a node that the trace knows."""
-        return next((h for h, (_, n) in self._targets.items()
-                     if n is node and h not in self._silent), None)
-
-    def _silent_handle(self, name: str, node: Node) -> Handle:
-        """The handle of a node that the trace is about to learn of, a new one if there is none."""
-        known = next((h for h in self._silent if self._targets.get(h, (0, 0))[1] is node), None)
-        if known is None:
-            return self._handle(name, node)
-        self._silent.discard(known)
-        return known
+    def _record_children(self, handle: Handle, name: str, node: Block, scope: Block) -> None:
+        """A block whose name others have too is found among the blocks of its scope."""
+        around = self._handle(name, scope)
+        self._introduce(around)
+        inside = [r.block for r in child_realizes(scope)]
+        outputs = tuple(handle if b is node else self._handle(name, b) for b in inside)
+        self.trace.append(Instruction("get_child_blocks", (), {"block_or_loop": around}, outputs))
 
 
 def _handles(values) -> list[Handle]:

@@ -14,9 +14,11 @@ from ..ir.transform import Pass, Rewrite
 from ..ir.visitor import walk
 from ..pipelines import all_passes
 from ..schedule import Schedule
+from ..schedule.handles import Handle
 from .scheduling import ApplyTrace
 
-MOST_PRIMITIVES = 40
+MOST_BLOCKS = 4
+MOST_PRIMITIVES = 150
 
 
 @dataclass(frozen=True)
@@ -121,34 +123,23 @@ def program_actions(mod: IRModule, name: str) -> list[Action]:
     except ScheduleError as e:
         return [Action("schedule", "schedule", False, e.message)]
     found: list[Action] = []
-    for block in blocks[:2]:
-        handle = sch.get_block(block.name, func_name=name)
-        loops = len(sch.get_loops(handle)) if block is blocks[0] else 0
-        for k in range(loops + 1):
-            found += _try_all(mod, name, block, k)
+    for block in blocks[:MOST_BLOCKS]:
+        handle = sch.handle_of(block, name)
+        loops = sch.get_loops(handle) if block is blocks[0] else []
+        for k, place in enumerate([handle, *loops]):
+            found += _try_all(sch, place, f"prim:{name}:{block.name}:{k}")
     return found[:MOST_PRIMITIVES]
 
 
-def _try_all(mod: IRModule, name: str, block: Block, k: int) -> list[Action]:
-    """The candidates at a block (k = 0) or at its k-th loop."""
-    sch = Schedule(mod)
-    target = sch.get_block(block.name, func_name=name)
-    at = block.name
-    if k:
-        target = sch.get_loops(target)[k - 1]
-        at = sch.get(target).loop_var.name
+def _try_all(sch: Schedule, place: Handle, key: str) -> list[Action]:
+    """The candidates at a block or loop; each legal one with the steps that do it alone."""
     found = []
-    for j, c in enumerate(sch.candidates(target)):
-        label = f"{c.name} {at}"
+    for j, c in enumerate(sch.candidates(place)):
         if not c.legal:
-            found.append(Action(f"prim:{name}:{block.name}:{k}:{j}", label, False,
-                                c.reason.splitlines()[0]))
+            found.append(Action(f"{key}:{j}", c.text, False, c.reason.splitlines()[0]))
             continue
-        trial = sch.copy()
-        getattr(trial, c.name)(*c.args)
-        step = ApplyTrace(trial.trace, label)
-        found.append(Action(f"prim:{name}:{block.name}:{k}:{j}", label, True, "",
-                            _code(step), step))
+        step = ApplyTrace(sch.trace_with(c.name, *c.args), c.text)
+        found.append(Action(f"{key}:{j}", c.text, True, "", _code(step), step))
     return found
 
 
@@ -156,4 +147,4 @@ def _code(step: ApplyTrace) -> str:
     """The lines for a cell."""
     lines = step.to_python().splitlines()[1:-1]
     return "\n".join(["sch = ul.Schedule(session.module)", *lines,
-                      f'session.apply(ul.session.ApplyTrace(sch.trace, "{step.label}"))'])
+                      f"session.apply(ul.session.ApplyTrace(sch.trace, {step.label!r}))"])

@@ -57,6 +57,8 @@ def _rewrite_scope(nest: Nest, scope: Block, mutator: Mutator, buffer: Buffer) -
 
 def _check_complete(nest: Nest, block: Block) -> None:
     reason = "it is the root" if block is nest.root else why_not_complete(nest, block)
+    if block.init is not None and not reason:
+        reason = "it has an init: its value is made in several steps"
     if reason:
         raise ScheduleError(f"block {block.name} is not a complete block: {reason}",
                             span=block.span, hint="only blocks whose elements are each computed "
@@ -67,9 +69,6 @@ def _stored(block: Block) -> tuple[BufferStore, tuple[PrimExpr, ...]]:
     """The store of a block and its indices: distinct iteration variables (or 0 where the dimension
     is 1)."""
     store = block.body
-    if block.init is not None:
-        raise ScheduleError(f"block {block.name} has an init: its value is made in several steps",
-                            span=block.span, hint="compute_at keeps the steps")
     if not isinstance(store, BufferStore) or store.predicate is not None:
         raise ScheduleError(f"the body of block {block.name} is not a single store",
                             span=block.span)
