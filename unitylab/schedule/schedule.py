@@ -16,7 +16,8 @@ from .candidates import Candidate
 from .candidates import candidates as list_candidates
 from .closed import escaping
 from .handles import BlockRV, ExprRV, Handle, LoopRV, Place
-from .nest import Nest, child_realizes, statements, unshared
+from .introduction import introduce
+from .nest import Nest, statements, unshared
 from .replace_blocks import replace_blocks
 from .signature import PRIMITIVES, Primitive
 from .trace import Instruction, Trace
@@ -131,7 +132,7 @@ class Schedule:
         rest, named = p.bind(args, kwargs)
         for handle in _handles([*rest, *named.values()]):
             if handle in self._silent and handle in self._targets:
-                self._introduce(handle)
+                introduce(self, handle)
         return rest, named
 
     def _bookmark(self):
@@ -271,33 +272,6 @@ class Schedule:
                 return handle
         raise ScheduleError("this node is not in the program as it is now",
                             hint="sch.mod is the present program; older nodes were rewritten")
-
-    def _introduce(self, handle: Handle) -> None:
-        """Records how the trace gets a handle that came from `handle_of`."""
-        self._silent.discard(handle)
-        name, node = self._targets[handle]
-        nest = Nest(self._program(name))
-        if isinstance(node, Block):
-            if sum(b.name == node.name for b in nest.blocks()) == 1:
-                given = {"name": node.name, "func_name": name}
-                self.trace.append(Instruction("get_block", (), given, (handle,), True))
-            else:
-                self._record_children(handle, name, node, nest.scope(node))
-            return
-        realize = child_realizes(node.body)[0]
-        block = self._handle(name, realize.block)
-        self._introduce(block)
-        loops = nest.loops(realize.block)
-        outputs = tuple(handle if l is node else self._handle(name, l) for l in loops)
-        self.trace.append(Instruction("get_loops", (), {"block": block}, outputs))
-
-    def _record_children(self, handle: Handle, name: str, node: Block, scope: Block) -> None:
-        """A block whose name others have too is found among the blocks of its scope."""
-        around = self._handle(name, scope)
-        self._introduce(around)
-        inside = [r.block for r in child_realizes(scope)]
-        outputs = tuple(handle if b is node else self._handle(name, b) for b in inside)
-        self.trace.append(Instruction("get_child_blocks", (), {"block_or_loop": around}, outputs))
 
 
 def _handles(values) -> list[Handle]:
