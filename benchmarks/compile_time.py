@@ -17,7 +17,7 @@ from statistics import median
 from time import perf_counter
 
 import unitylab as ul
-from unitylab.exec import kernel
+from unitylab.exec import compiling
 from unitylab.exec.llvm.openmp import openmp_symbols
 from unitylab.target import parse_target
 from unitylab.script import parse
@@ -58,13 +58,13 @@ def measure(threads: int) -> list[tuple[str, float, float]]:
     """(name, seconds of the first build, of the second one) of each program in this process."""
     target = parse_target(f"native -threads={threads}")
     openmp_symbols()
-    kernel.compile_kernel(ul.ir.module.as_module(parse(WARM)), "warm", target, True)
+    compiling.compile_kernel(ul.ir.module.as_module(parse(WARM)), "warm", target, True)
     rows = []
     for name, mod, function in programs():
         times = []
         for _ in range(2):
             start = perf_counter()
-            kernel.compile_kernel(mod, function, target, True)
+            compiling.compile_kernel(mod, function, target, True)
             times.append(perf_counter() - start)
         rows.append((name, *times))
     return rows

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from unitylab.exec import kernel, object_cache
+from unitylab.exec import compiling, object_cache
 from unitylab.exec.build import build
 from unitylab.ir.errors import BoundsError
 from unitylab.script import parse
@@ -36,7 +36,7 @@ print(out.tolist())
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.setenv("UNITYLAB_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(kernel, "_cache", {})
+    monkeypatch.setattr(compiling, "MEMORY", compiling.Memory())
     return object_cache.folder()
 
 
@@ -64,7 +64,7 @@ def test_broken_entries_are_written_anew(place, damage, monkeypatch):
     entry, = place.iterdir()
     whole = entry.read_bytes()
     entry.write_bytes(damage(whole))
-    monkeypatch.setattr(kernel, "_cache", {})
+    monkeypatch.setattr(compiling, "MEMORY", compiling.Memory())
     build(parse(PROGRAM))
     assert entry.read_bytes() == whole
 
@@ -77,7 +77,7 @@ def test_an_entry_under_the_name_of_another_is_not_taken(place):
 
 def test_code_from_the_cache_explains_its_errors(place, monkeypatch):
     build(parse(PROGRAM))
-    monkeypatch.setattr(kernel, "_cache", {})
+    monkeypatch.setattr(compiling, "MEMORY", compiling.Memory())
     again = build(parse("\n\n" + PROGRAM))
     with pytest.raises(BoundsError, match=r":8:.*index 8 .*'A'.*block 'gather'"):
         again["f"](np.full(8, 8, "int32"), np.empty(8, "int32"))
@@ -103,7 +103,7 @@ def test_off_and_folders_that_cannot_be_used(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     for value in ("off", str(tmp_path / "file")):
         monkeypatch.setenv("UNITYLAB_CACHE_DIR", value)
-        monkeypatch.setattr(kernel, "_cache", {})
+        monkeypatch.setattr(compiling, "MEMORY", compiling.Memory())
         assert object_cache.folder() is None
         build(parse(PROGRAM))
 

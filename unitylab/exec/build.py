@@ -16,9 +16,9 @@ from ..pipelines import default
 from ..schedule.default_schedule import SCHEDULED, DefaultSchedule
 from ..target import Target, parse_target
 from ..transforms.tir.op_pattern import OpPattern
+from .compiling import compile_kernels
 from .executable import Executable
 from .graph import compile_graph
-from .kernel import compile_kernel
 from .tensor_function import TensorFunction
 
 
@@ -41,18 +41,14 @@ def build(mod: IRModule | BaseFunc, target: str | Target = "native", *,
         a kernel of its own, without a schedule.
     checked: an access that is not proven to stay inside of its buffer is checked when it runs;
         with False it is not, and a wrong program may crash the process.
-    progress: is called before each tensor program with the number of those that are done and of
+    progress: is called before each step with the number of tensor programs that are done and of
         all; what it raises ends the build.
     Raises BuildError where there is no machine code for something."""
     mod = as_module(mod)
     target = parse_target(target)
     whole = _lowered(mod, pipeline, target) if _has_operators(mod) else mod
-    callees: dict[str, Callable] = {}
-    for k, name in enumerate(whole.prim_funcs):
-        if progress is not None:
-            progress(k, len(whole.prim_funcs))
-        kernel = compile_kernel(whole, name, target, checked)
-        callees[name] = TensorFunction(name, kernel)
+    kernels = compile_kernels(whole, whole.prim_funcs, target, checked, progress)
+    callees: dict[str, Callable] = {n: TensorFunction(n, k) for n, k in kernels.items()}
     compile_graph(whole, callees)
     return Executable(mod, target, callees, whole)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,6 +14,7 @@ import llvmlite.binding as llvm
 from ...ir.errors import BuildError
 from ...target.machine import machine
 from ..interrupt import STOP, stop
+from . import optimiser
 from .openmp import openmp_symbols
 
 
@@ -47,15 +49,30 @@ def compile_ir(text: str, entry: str, cpu: str = "") -> MachineCode:
 
 def object_code(text: str, cpu: str = "", passes: bool = True) -> bytes:
     """Verifies, optimises and compiles a module. Raises BuildError where LLVM complains."""
-    tm = machine(cpu)
-    return tm.emit_object(_optimised(text, tm) if passes else _verified(text, tm))
+    with _complaints():
+        return optimiser.object_code(text, machine(cpu), passes)
 
 
 def listing(text: str, cpu: str = "", triple: str = "") -> tuple[str, str]:
     """The IR after optimisation, and the assembly; `triple`: for another family of processors."""
     tm = machine(cpu, triple)
-    module = _optimised(text, tm)
+    with _complaints():
+        module = optimiser.optimised(text, tm)
     return str(module), tm.emit_assembly(module)
+
+
+@contextmanager
+def _complaints() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as e:
+        raise not_valid(str(e)) from e
+
+
+def not_valid(complaint: str) -> BuildError:
+    """What LLVM says of a module that it does not take."""
+    return BuildError(f"the generated LLVM code is not valid: {complaint}",
+                      hint="this is a mistake of the code generator, please report it")
 
 
 def fingerprint(cpu: str = "") -> str:
@@ -63,32 +80,6 @@ def fingerprint(cpu: str = "") -> str:
     tm = machine(cpu)
     features = llvm.get_host_cpu_features().flatten() if not cpu else ""
     return f"{tm.triple} {cpu or llvm.get_host_cpu_name()} {features} {llvm.llvm_version_info}"
-
-
-def _optimised(text: str, tm: llvm.TargetMachine) -> llvm.ModuleRef:
-    module = _verified(text, tm)
-    optimise(module, tm)
-    return module
-
-
-def _verified(text: str, tm: llvm.TargetMachine) -> llvm.ModuleRef:
-    try:
-        module = llvm.parse_assembly(text)
-        module.triple, module.data_layout = tm.triple, str(tm.target_data)
-        module.verify()
-    except RuntimeError as e:
-        raise BuildError(f"the generated LLVM code is not valid: {e}",
-                         hint="this is a mistake of the code generator, please report it") from e
-    return module
-
-
-def optimise(module: llvm.ModuleRef, tm: llvm.TargetMachine) -> None:
-    """LLVM's O3 pipeline, for the target's widest vectors."""
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = options.slp_vectorization = True
-    options.loop_interleaving = options.loop_unrolling = True
-    builder = llvm.create_pass_builder(tm, options)
-    builder.getModulePassManager().run(module, builder)
 
 
 def load(object_code: bytes, entry: str, symbols: Mapping[str, int] = {}) -> MachineCode:
