@@ -14,6 +14,7 @@ from unitylab.exec import compile_pool, compiling, object_cache
 from unitylab.exec.build import build
 from unitylab.exec.compile_pool import Pool, Unusable, Worker
 from unitylab.exec.llvm.jit import object_code
+from unitylab.exec.llvm.trampoline import trampoline
 from unitylab.ir.errors import BuildError
 from unitylab.script import parse
 
@@ -38,6 +39,7 @@ def module(*factors, var="i"):
 
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
+    trampoline()  # code of its own, made once a process
     monkeypatch.setenv("UNITYLAB_CACHE_DIR", str(tmp_path))
     monkeypatch.setenv("UNITYLAB_WORKERS", "2")
     monkeypatch.setattr(compiling, "MEMORY", compiling.Memory())

@@ -9,6 +9,7 @@ import pytest
 
 from unitylab.exec import compiling, object_cache
 from unitylab.exec.build import build
+from unitylab.exec.llvm.trampoline import trampoline
 from unitylab.ir.errors import BoundsError
 from unitylab.script import parse
 
@@ -23,6 +24,7 @@ RUN = f"""
 import numpy as np
 from unitylab.exec import kernel
 from unitylab.exec.build import build
+from unitylab.exec.llvm.trampoline import trampoline
 from unitylab.script import parse
 def forbidden(*args, **kwargs):
     raise AssertionError("compiled although it is in the cache")
@@ -35,6 +37,7 @@ print(out.tolist())
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
+    trampoline()  # code of its own, made once a process
     monkeypatch.setenv("UNITYLAB_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(compiling, "MEMORY", compiling.Memory())
     return object_cache.folder()
