@@ -1,5 +1,8 @@
 """Whole modules: graph functions, library calls, every stage."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -384,3 +387,22 @@ def {f}({a}: T.Buffer((4,), "float32"), {b}: T.Buffer((4,), "float32"), k: T.int
         second["second"](x, y, 9)
     with pytest.raises(RuntimeCallError, match=r"argument 0 \(P\)"):
         second["second"](x.astype("float64"), y, 1)
+
+
+def test_a_module_that_is_built_again_is_not_lowered_again():
+    mod = parse("""
+@I.ir_module
+class Module:
+    @R.function
+    def main(x: R.Tensor((4,), "float32")):
+        return R.exp(x)
+""")
+    first = build(mod).compiled
+    assert first is not mod and build(mod).compiled is first
+    assert build(mod, pipeline=legalize).compiled is not first
+    own = list(legalize)
+    assert build(mod, pipeline=own).compiled is not build(mod, pipeline=own).compiled
+    alive = weakref.ref(mod)
+    del mod
+    gc.collect()
+    assert alive() is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from ..ir.errors import StructInfoError, TransformError
 from ..ir.module import IRModule, as_module
@@ -12,7 +13,7 @@ from ..ir.relax import Call
 from ..ir.tir import BaseFunc, PrimFunc
 from ..ir.transform import Pass, Sequential
 from ..ir.visitor import collect
-from ..pipelines import default
+from ..pipelines import default, legalize
 from ..schedule.default_schedule import SCHEDULED, DefaultSchedule
 from ..target import Target, parse_target
 from ..transforms.tir.op_pattern import OpPattern
@@ -59,8 +60,25 @@ def _has_operators(mod: IRModule) -> bool:
                for f in mod.graph_funcs.values() for c in collect(f, Call))
 
 
+# modules are values, and the pipelines here depend on nothing else: a module that is built again
+# need not go through one again
+_known: WeakKeyDictionary[IRModule, dict[tuple, IRModule]] = WeakKeyDictionary()
+
+
 def _lowered(mod: IRModule, pipeline: Sequence[Pass], target: Target) -> IRModule:
     """The module after the pipeline; as it is if an operator has no tensor program after all."""
+    if pipeline is not default and pipeline is not legalize:
+        return _through(mod, pipeline, target)
+    known = _known.setdefault(mod, {})
+    found = known.get((pipeline, target))
+    if found is None:
+        found = _through(mod, pipeline, target)
+        if found is not mod:  # it would keep itself alive
+            known[pipeline, target] = found
+    return found
+
+
+def _through(mod: IRModule, pipeline: Sequence[Pass], target: Target) -> IRModule:
     kept = mod.map_functions(lambda _, f: f.with_attrs(**_AS_WRITTEN | f.attrs), PrimFunc)
     try:
         return Sequential([_for_target(p, target) for p in pipeline])(kept)
