@@ -55,7 +55,7 @@ def test_a_way_of_edits_is_checked_undone_and_exported(session):
         step = session.edit_loops(op, key, **args)
         assert step.check.state == "ok", step.check
     assert [s.name for s in session.history.path(session.current)][1:4] == [
-        "split j by · × 16", "move k outside j_1", "vectorize j_1"]
+        "split j by 16", "move k outside j_1", "vectorize j_1"]
     scope = {}
     exec(session.to_python(), scope)
     ul.assert_structural_equal(scope["mod"], session.module)

@@ -89,7 +89,8 @@ class Editor:
 
 def split(e: Editor, key: str, factors: list) -> str:
     e.sch.split(e.loop(key), list(factors))
-    return f"split {key} by {' × '.join('·' if f is None else str(f) for f in factors)}"
+    sizes = ["·" if f is None else str(f) for f in factors]
+    return f"split {key} by {', '.join(sizes[1:] if sizes[0] == '·' else sizes)}"
 
 
 def reorder(e: Editor, key: str, to: str) -> str:

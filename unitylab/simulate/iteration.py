@@ -14,7 +14,7 @@ from ..ir.tir import Buffer, For, PrimFunc
 from .accesses import Points, as_run
 from .plan import Plan, Site
 
-STEPS = 2000
+STEPS = 1200
 
 
 @dataclass(frozen=True)

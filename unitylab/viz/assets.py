@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 from functools import cache
 from pathlib import Path
 
-from .shrink import shrink
-
 HERE = Path(__file__).parent
 # in the order in which they need each other; a pane is one file
-SCRIPTS = ("dom", "app", "frame", "history", "layered", "graph", "loops", "twin", "beside", "text",
-           "code",
-           "inspector", "measures", "host")
+SCRIPTS = ("dom", "app", "frame", "history", "layered", "graph", "loops", "loops_tree",
+           "loops_memory", "twin", "beside", "text", "code", "inspector", "measures", "host")
+STYLES = ("workbench", "loops")
+LOADER = """// unitylab's workbench, packed: a notebook stores this once for each widget.
+// The readable files are in unitylab/viz/js; a debugger shows them as they are.
+const bytes = Uint8Array.from(atob("DATA"), (c) => c.charCodeAt(0));
+const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+const text = new Blob([await new Response(stream).text()], { type: "text/javascript" });
+const url = URL.createObjectURL(text);
+const { default: widget } = await import(url);
+URL.revokeObjectURL(url);
+export default widget;
+"""
+
+
+@cache
+def program() -> str:
+    """The joined files: one ES module."""
+    return "\n".join((HERE / "js" / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
 
 
 @cache
 def module_source() -> str:
-    """The widget's ES module, without comments and the spaces that only a reader needs."""
-    return shrink("\n".join((HERE / "js" / f"{name}.js").read_text("utf-8") for name in SCRIPTS))
+    """The ES module that the widget carries: it unpacks and starts the program."""
+    packed = gzip.compress(program().encode(), 9, mtime=0)
+    return LOADER.replace("DATA", base64.b64encode(packed).decode())
 
 
 @cache
 def style_sheet() -> str:
     """The workbench's CSS."""
-    return (HERE / "workbench.css").read_text("utf-8")
+    return "\n".join((HERE / f"{name}.css").read_text("utf-8") for name in STYLES)

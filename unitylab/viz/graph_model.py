@@ -3,12 +3,11 @@ function; functions that it calls appear as groups around their own bindings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..ir import relax
 from ..ir.module import IRModule
-from ..ir.node import EMPTY, Node
+from ..ir.node import Node
 from ..ir.op import Op
 from ..ir.prim import GlobalVar
 from ..ir.struct_info import (PrimStructInfo, ShapeStructInfo, StructInfo, TensorStructInfo,
@@ -174,46 +173,3 @@ def describe(value: Node) -> tuple[str, str, str]:
         return "constant", "const", ""
     return {"Var": "same as", "Tuple": "tuple", "If": "if", "Function": "function"}.get(
         type(value).__name__.removeprefix("Dataflow"), type(value).__name__.lower()), "value", ""
-
-
-def loop_tree(func: PrimFunc, lines: Mapping[int, int] = EMPTY) -> list[dict]:
-    """The loops and blocks of a tensor program, one row each: depth, kind, text, and its line in
-    the module's script (`lines` by the ids of nodes)."""
-    rows: list[dict] = []
-
-    def row(n: Node, depth: int, kind: str, text: str, extent: str) -> None:
-        rows.append({"depth": depth, "kind": kind, "text": text, "extent": extent,
-                     "line": lines.get(id(n), 0)})
-
-    def visit(n: Node, depth: int) -> None:
-        name = type(n).__name__
-        if name == "For":
-            row(n, depth, n.kind, n.loop_var.name, _size(n.extent))
-            visit(n.body, depth + 1)
-        elif name == "BlockRealize":
-            b = n.block
-            if b.iter_vars or b.name != "root":
-                kinds = "".join(i.kind[0].upper() for i in b.iter_vars)
-                row(n, depth, "block", b.name, kinds)
-                depth += 1
-            for a in b.alloc_buffers:
-                row(a, depth, "alloc", a.name, _dims(a.shape) + " " + a.scope)
-            if b.init is not None:
-                visit(b.init, depth)
-            visit(b.body, depth)
-        elif name == "BufferStore":
-            row(n, depth, "store", f"{n.buffer.name}[...] = ", "")
-        elif name == "AllocBuffer":
-            row(n, depth, "alloc", n.buffer.name,
-                _dims(n.buffer.shape) + " " + n.buffer.scope)
-        else:
-            for c in n.children():
-                if type(c).__module__.endswith(".tir"):
-                    visit(c, depth)
-
-    visit(func.body, 0)
-    return rows
-
-
-def _size(e) -> str:
-    return str(e.value) if hasattr(e, "value") else e.script()

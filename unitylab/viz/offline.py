@@ -17,13 +17,12 @@ def page(bench) -> str:
     """The file's text. `bench` is a workbench; its session stays where it is."""
     data = {"state": {"history": bench.history, "current": bench.current, "problem": "",
                       "progress": {}, "info": {**bench.info, "live": False, "next": ""}},
-            **_views(bench), "answers": _answers(bench)}
+            **_views(bench), "answers": _answers(bench), "program": assets.program()}
     text = json.dumps(data, separators=(",", ":"))
     packed = base64.b64encode(gzip.compress(text.encode(), 9)).decode()
-    module = base64.b64encode(assets.module_source().encode()).decode()
     title = escape(f"unitylab: {bench.info['title']}")
     return PAGE.replace("TITLE", title).replace("STYLE", assets.style_sheet()) \
-        .replace("MODULE", module).replace("DATA", packed)
+        .replace("DATA", packed)
 
 
 def _views(bench) -> dict:
@@ -64,7 +63,8 @@ body { margin: 12px; background: Canvas; color: CanvasText; color-scheme: light 
 const bytes = Uint8Array.from(atob("DATA"), (c) => c.charCodeAt(0));
 const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
 const data = JSON.parse(await new Response(stream).text());
-const widget = (await import("data:text/javascript;base64,MODULE")).default;
+const program = new Blob([data.program], { type: "text/javascript" });
+const widget = (await import(URL.createObjectURL(program))).default;
 const viewOf = (step) => {
   const view = data.views[step];
   const before = view.base === null ? undefined : data.texts[view.base];

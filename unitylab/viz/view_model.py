@@ -16,8 +16,9 @@ from ..session.provenance import Provenance
 from ..session.session import Session
 from ..session.step import Step
 from .code_view import source
-from .graph_model import Graph, GraphNode, graph_of, loop_tree
+from .graph_model import Graph, GraphNode, graph_of
 from .graph_picture import picture, sides
+from .loop_view import loop_rows
 from .measure_view import measures, numbers_of, numbers_rows, pairs
 from .rewrite_view import label, rewrite_rows
 from .text_view import compare_lines, compared_texts, place_name, source_line, text_of
@@ -121,7 +122,7 @@ class SessionView:
             text = text_of(self, s)
             self._views[key] = {
                 "id": s.id, "base": key[1], "graph": picture(self, s, before), "text": text,
-                "loops": {name: loop_tree(f, self._lines[s.id])
+                "loops": {name: loop_rows(name, f, self._lines[s.id])
                           for name, f in s.module.prim_funcs.items()},
                 **self.compared(s, before, text)}
         return {**self._views[key], "chosen": base is not None,

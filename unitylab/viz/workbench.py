@@ -13,7 +13,7 @@ from ..ir.module import IRModule
 from ..ir.tir import BaseFunc
 from ..pipelines import all_passes, default
 from ..session.session import Session
-from . import assets, offline, static
+from . import assets, loop_view, offline, static
 from .view_model import SessionView
 
 
@@ -65,8 +65,8 @@ class Workbench(anywidget.AnyWidget):
         following = self.rest()[0].name if self.rest() else ""
         sizes = {k: v for k, v in self.model.sizes().items()}
         chips = [s.entry or "no function", *(f"{k} = {v}" for k, v in sizes.items()), s.target]
-        return {"title": s.steps[0].name, "chips": chips, "next": following, "live": True,
-                "passes": sorted(all_passes()), "version": self.version,
+        return {"title": s.steps[0].name, "entry": s.entry, "chips": chips, "next": following,
+                "live": True, "passes": sorted(all_passes()), "version": self.version,
                 "sizes": sizes if s.given_inputs is None else {}}
 
     def rest(self) -> tuple:
@@ -117,6 +117,10 @@ class Workbench(anywidget.AnyWidget):
     def moved(self, action: Callable, *args, **kw) -> None:
         self.base = None
         action(*args, **kw)
+
+    def edit_loops(self, **args) -> str:
+        self.base = None
+        return loop_view.make_edit(self.session, **args)
 
     def run_next(self) -> None:
         if not self.rest():
@@ -193,8 +197,15 @@ ANSWERS = {
     "places": Workbench.places,
     "describe": Workbench.describe,
     "python": lambda w: w.session.to_python(),
+    "loop_edits": lambda w, **args: loop_view.loop_edits(w.session, **args),
+    "loop_edit": Workbench.edit_loops,
+    "loop_speed": lambda w, **args: loop_view.speeds(w.session, **args),
+    "loop_order": lambda w, step, function: loop_view.loop_order(
+        w.session.iteration_order(function, step)),
+    "loop_traffic": lambda w, step, function: loop_view.loop_traffic(
+        w.session.simulate(function, step)),
 }
-AT_ONCE = {"stop", "inspect"}
+AT_ONCE = {"stop", "inspect", "loop_edits"}
 LONG = set(ANSWERS) - {"stop", "inspect", "undo", "redo", "checkout", "branch", "rename", "python"}
 
 

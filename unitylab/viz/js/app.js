@@ -38,6 +38,7 @@ class App {
   get current() { return this.model.get("current"); }
   get info() { return this.model.get("info") || {}; }
   get live() { return this.info.live; }
+  get entry() { return this.info.entry; }
   get row() { return this.step(this.current); }
   step(id) { return this.history.find((r) => r.id === id); }
 
@@ -102,6 +103,9 @@ class App {
 
   draw() {
     const stamp = `${this.current}/${this.view.base}/${this.history.length}/${this.info.version}`;
+    if (!this.stamp && this.view.loops?.[this.entry]) { // a tensor program: its loops, not a graph
+      this.tab = { left: "loops", right: this.live ? "memory" : "diff" };
+    }
     if (stamp !== this.stamp) { this.answers.clear(); this.stamp = stamp; this.line = 0; }
     this.frame.draw();
   }
