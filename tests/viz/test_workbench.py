@@ -220,7 +220,7 @@ def test_machine_code_knows_lines_and_callers(page):
     hot = [(text, line) for text, line, hot in part["rows"] if hot and line]
     assert any("fmadd" in text and "acc[" in script[line - 1] for text, line in hot)
     assert part["keys"] == [page.key("mm")]
-    loop = next(r for r in page.bench.view["loops"]["mm"] if r["text"] == "vk")
+    loop = next(r for r in page.bench.view["loops"]["mm"] if r["key"] == "vk")
     assert "for vk in" in script[loop["line"] - 1]
     page.result("checkout", step=0)  # the operator has no program yet: one is made for it
     [part] = page.result("source", step=0, kind="llvm", key=page.key("exp"))

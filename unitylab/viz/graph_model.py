@@ -12,7 +12,6 @@ from ..ir.op import Op
 from ..ir.prim import GlobalVar
 from ..ir.struct_info import (PrimStructInfo, ShapeStructInfo, StructInfo, TensorStructInfo,
                               TupleStructInfo)
-from ..ir.tir import PrimFunc
 
 _SHORT = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16",
           "int8": "i8", "int32": "i32", "int64": "i64", "uint8": "u8"}
