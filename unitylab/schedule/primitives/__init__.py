@@ -2,10 +2,10 @@
 
 from . import (annotations, blockize, cache, compute_at, decompose_padding, epilogue, inline,
                layout, loop_kinds, loop_partition, loops, merge, pad_einsum, query, reduction,
-               reindex, reindex_cache, rfactor, sampling, storage, tensorize)
+               reindex, reindex_cache, rfactor, rolling_buffer, sampling, storage, tensorize)
 from .sampling import Decided
 
 __all__ = ["Decided", "annotations", "blockize", "cache", "compute_at", "decompose_padding",
            "epilogue", "inline", "layout", "loop_kinds", "loop_partition", "loops", "merge",
-           "pad_einsum", "query", "reduction", "reindex", "reindex_cache", "rfactor", "sampling",
-           "storage", "tensorize"]
+           "pad_einsum", "query", "reduction", "reindex", "reindex_cache", "rfactor",
+           "rolling_buffer", "sampling", "storage", "tensorize"]
