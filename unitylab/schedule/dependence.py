@@ -9,6 +9,7 @@ from functools import wraps
 from weakref import WeakKeyDictionary
 
 from ..arith.analyzer import Analyzer
+from ..arith.regions import access_regions
 from ..ir import prim
 from ..ir.prim import PrimExpr, Var, as_int
 from ..ir.structural import structural_equal
@@ -165,6 +166,9 @@ def _reads_only(block: Block, write: BufferRegion, own: Sequence[IterVar]) -> bo
     """Whether all reads of a written buffer are of what the same values of `own` write."""
     loads = [l.indices for l in collect(block.body, BufferLoad) if l.buffer is write.buffer]
     reads = [r for r in block.reads if r.buffer is write.buffer]
+    if blocks_in(block.body):  # what inner blocks read, over their loops
+        inside, _ = access_regions((block.body,))
+        loads, reads = [], [*reads, *(r for r in inside if r.buffer is write.buffer)]
     single = {it.var: it.dom.min for it in block.iter_vars if as_int(it.dom.extent) == 1}
 
     def equal(a, b) -> bool:

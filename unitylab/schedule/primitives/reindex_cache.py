@@ -111,7 +111,8 @@ class _Plan:
                 where = (f"{self.old.name}'s index", "the index map")
                 first, second = where if it.var in own else where[::-1]
                 raise ScheduleError(f"{it.var.name} of block {block.name} is in {first}, not in "
-                                    f"{second} {point.text}", span=block.span)
+                                    f"{second}", span=block.span,
+                                    hint=f"the index map is {point.text}")
         return [it for it in block.iter_vars if it.var in own]
 
     def _shape(self, point: IndexMap):

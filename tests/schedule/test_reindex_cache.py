@@ -1,0 +1,94 @@
+"""reindex_cache_read, reindex_cache_write: caches in a layout of one's own."""
+
+import pytest
+from schedule_programs import PROGRAMS
+
+from unitylab.ir.errors import ScheduleError
+from unitylab.ir.structural import assert_structural_equal
+from unitylab.schedule import Schedule
+from unitylab.schedule.trace_text import read_trace
+from unitylab.script import parse
+
+
+def test_reading_a_packed_panel(schedule):
+    sch = schedule("matmul_relu")
+    block = sch.get_block("C")
+    i, j, k = sch.get_loops(block)
+    i0, i1 = sch.split(i, [None, 4])
+    sch.reorder(i0, j, k, i1)
+    copy = sch.reindex_cache_read(block, 0, "local", lambda i, j, k: (i // 4, k, i % 4))
+    assert sch.get(copy).name == "A_local"
+    assert_structural_equal(sch.mod["main"], parse("""
+@T.prim_func
+def main(A: T.Buffer((12, 8)), B: T.Buffer((8, 10)), D: T.Buffer((12, 10))):
+    with T.block("root"):
+        C = T.alloc_buffer((12, 10))
+        A_local = T.alloc_buffer((3, 8, 4), scope="local")
+        for i_0, k, i_1 in T.grid(3, 8, 4):
+            with T.block("A_local"):
+                vi = T.axis.spatial(12, i_0 * 4 + i_1)
+                vk = T.axis.spatial(8, k)
+                A_local[vi // 4, vk, vi % 4] = A[vi, vk]
+        for i_0, j, k, i_1 in T.grid(3, 10, 8, 4):
+            with T.block("C"):
+                vi = T.axis.spatial(12, i_0 * 4 + i_1)
+                vj, vk = T.axis.remap("SR", [j, k])
+                T.reads(A_local[vi // 4, vk, vi % 4], B[vk, vj])
+                T.writes(C[vi, vj])
+                with T.init():
+                    C[vi, vj] = T.float32(0)
+                C[vi, vj] = C[vi, vj] + A_local[vi // 4, vk, vi % 4] * B[vk, vj]
+        for i, j in T.grid(12, 10):
+            with T.block("D"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                D[vi, vj] = T.max(C[vi, vj], T.float32(0))
+"""))
+    again = Schedule(parse(PROGRAMS["matmul_relu"]))
+    read_trace(sch.trace.as_python()).apply_to(again)
+    assert_structural_equal(again.mod, sch.mod)
+
+
+def test_writing_transposed_after_the_reduction(schedule):
+    sch = schedule("matmul_relu")
+    copy = sch.reindex_cache_write(sch.get_block("C"), 0, "local", lambda i, j, k: (j, i))
+    assert [b.name for b in map(sch.get, sch.get_child_blocks(sch.get_block("root")))] == [
+        "C", "C_local", "D"]
+    assert [str(s) for s in sch.get(copy).reads[0].buffer.shape] == ["10", "12"]
+    assert len(sch.get_loops(copy)) == 2
+
+
+def test_inside_of_a_shared_loop(schedule):
+    sch = schedule("chain")
+    d = sch.get_block("D")
+    sch.compute_at(sch.get_block("C"), sch.get_loops(d)[0])
+    copy = sch.reindex_cache_read(d, 0, "local", lambda i, j: (j, i))
+    assert [sch.get(l).loop_var.name for l in sch.get_loops(copy)][0] == "i"
+    assert [b.name for b in map(sch.get, sch.get_child_blocks(sch.get_loops(d)[0]))] == [
+        "C", "C_local", "D"]
+    sch.reindex_cache_write(sch.get_block("C"), 0, "local", lambda i, j: (j * 2, i))
+
+
+@pytest.mark.parametrize(("index_map", "message"), [
+    (lambda i, j, k: (i, k, j), "vj of block C is in the index map, not in A's index"),
+    (lambda i, j, k: (i,), "vk of block C is in A's index, not in the index map"),
+    (lambda i, j, k: (i // 2, k), "does not give each element of A a place of its own"),
+    (lambda i, j, k: (i + k, i), "a place of its own"),
+])
+def test_maps_must_be_one_to_one(schedule, index_map, message):
+    sch = schedule("matmul_relu")
+    before = sch.mod
+    with pytest.raises(ScheduleError, match=message):
+        sch.reindex_cache_read(sch.get_block("C"), 0, "local", index_map)
+    assert sch.mod is before
+
+
+def test_buffers_with_other_uses_are_refused(schedule):
+    sch = schedule("matmul_relu")
+    c = sch.get_block("C")
+    sch.decompose_reduction(c, sch.get_loops(c)[0])
+    with pytest.raises(ScheduleError, match="C is written or read by several parts"):
+        sch.reindex_cache_write(c, 0, "local", lambda i, j, k: (j, i))
+    with pytest.raises(ScheduleError, match="block C_update writes C too"):
+        sch.reindex_cache_read(c, 0, "local", lambda i, j, k: (j, i))
+    with pytest.raises(ScheduleError, match="there is no number 7"):
+        sch.reindex_cache_read(c, 7, "local", lambda i, j, k: (j, i))
