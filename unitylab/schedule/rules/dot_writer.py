@@ -16,7 +16,8 @@ from .contraction import Contraction
 from .dot_terms import Terms, grouped_last
 from .loops import loop, nested, unrolled, vectors
 from .matmul_plan import Plan
-from .matmul_writer import PackedRight, Writer
+from .matmul_strip import Strip
+from .matmul_writer import Writer
 
 PADDING = 64  # elements between packed rows, which are then no power of two apart
 
@@ -71,11 +72,11 @@ class DotWriter(Writer):
 
     # --- packing ----------------------------------------------------------------------------
 
-    def left_packed(self, chunk: int, tall: int) -> Buffer:
-        return decl_buffer((chunk, tall, self.depth * self.group + PADDING), self.terms.storage,
+    def left_packed(self, rows) -> Buffer:
+        return decl_buffer((rows, self.depth * self.group + PADDING), self.terms.storage,
                            "left_packed")
 
-    def fill_left(self, packed: Buffer, io, i, row) -> Stmt:
+    def fill_left(self, packed: Buffer, i, row) -> Stmt:
         """Packs one row; zeros fill up the last group."""
         def start(k):
             return self.flat([*k, literal(0, self.t)]) * self.group
@@ -83,9 +84,9 @@ class DotWriter(Writer):
         def terms(k):
             copy = self.loop("k", self.last, lambda v: BufferStore(
                 packed, self.narrow(self.c.left, "left", row=row, k=[*k, v]),
-                (io, i, start(k) + v)))
+                (i, start(k) + v)))
             fill = self.loop("k", self.groups * self.group - self.last, lambda v: BufferStore(
-                packed, literal(0, packed.dtype), (io, i, start(k) + self.last + v)))
+                packed, literal(0, packed.dtype), (i, start(k) + self.last + v)))
             return copy if self.full() else seq(copy, fill)
         return self.over_others(terms)
 
@@ -93,26 +94,23 @@ class DotWriter(Writer):
         """Whether there is no group that is not full."""
         return as_int(self.last) is not None and as_int(self.last) % self.group == 0
 
-    def right_packed(self, panels) -> PackedRight:
-        packed = decl_buffer((panels, self.depth, self.p.panel * self.group),
+    def right_packed(self, panels, wide: int) -> tuple[Buffer, ...]:
+        packed = decl_buffer((panels, self.depth, wide * self.group),
                              "uint16" if self.terms.right == "bfloat16" else self.terms.right,
                              "right_packed")
-        sums = (decl_buffer((panels, self.p.panel), self.c.output.dtype, "column_sums"),) \
-            if self.terms.moved else ()
-        return PackedRight(self, packed, *sums)
+        if not self.terms.moved:
+            return (packed,)
+        return packed, decl_buffer((panels, wide), self.c.output.dtype, "column_sums")
 
-    def fill_right(self, right: PackedRight, first, jo, ragged: bool) -> Stmt:
+    def fill_right(self, strip: Strip, jo) -> Stmt:
         """One panel; columns beyond the last are zero."""
-        start = (first + jo) * self.p.panel
-        packed = right.buffers[0]
-
-        def panel(checked: bool) -> Stmt:
-            return self.over_groups(lambda k, terms: self.pack_group(
-                packed, jo, start, k, terms, checked))
-        fill = panel(False)
-        if ragged:
-            fill = IfThenElse(start + self.p.panel <= self.width, fill, panel(True))
-        return seq(fill, self.sum_columns(right, jo)) if self.terms.moved else fill
+        fill = self.over_groups(lambda k, terms: self.pack_group(
+            strip, jo, k, terms, strip.valid is None))
+        if strip.valid is None:
+            full = replace(strip, valid=strip.wide)
+            fill = IfThenElse(strip.column(jo) + strip.wide <= self.width, self.over_groups(
+                lambda k, terms: self.pack_group(full, jo, k, terms, False)), fill)
+        return seq(fill, self.sum_columns(strip, jo)) if self.terms.moved else fill
 
     def over_groups(self, body) -> Stmt:
         """`body(k, terms)`: `terms` is how many of a group there are, None if it is not known."""
@@ -127,18 +125,21 @@ class DotWriter(Writer):
                        body([*k, literal(whole, self.t)], rest) if rest else None)
         return self.over_others(groups)
 
-    def pack_group(self, packed: Buffer, jo, start, k, terms: int | None, checked: bool) -> Stmt:
+    def pack_group(self, strip: Strip, jo, k, terms: int | None, checked: bool) -> Stmt:
         """One group of terms of all columns of a panel."""
+        packed, start = strip.buffers[0], strip.column(jo)
         if terms is None or checked:
-            return self.loop("j", self.p.panel, lambda j: self.loop("q", self.group, lambda q: (
+            return self.loop("j", strip.wide, lambda j: self.loop("q", self.group, lambda q: (
                 self.pack_one(packed, jo, start, k, j, q))))
-        if terms == self.group and self.c.stride(self.c.right, self.c.reduce[-1].var) == 1:
-            return self.loop("j", self.p.panel, lambda j: loop(
+        if terms == self.group and strip.valid == strip.wide and \
+                self.c.stride(self.c.right, self.c.reduce[-1].var) == 1:
+            return self.loop("j", strip.wide, lambda j: loop(
                 "q", self.group, lambda q: BufferStore(
                     packed, self.term(start + j, k, q), (jo, self.flat(k), j * self.group + q)),
                 "vectorized", self.t))
-        return unrolled("j_v", self.p.panel // self.p.lanes, lambda v: self.interleave(
-            packed, jo, start, k, terms, v * self.p.lanes), self.t)
+        return seq(*(self.interleave(packed, jo, start, k, terms, j0,
+                                     min(self.p.lanes, strip.valid - j0))
+                     for j0 in range(0, strip.wide, self.p.lanes)))
 
     def term(self, column, k, q) -> PrimExpr:
         return self.narrow(self.c.right, "right", column=column,
@@ -153,15 +154,17 @@ class DotWriter(Writer):
                             literal(0, packed.dtype))
         return BufferStore(packed, value, (jo, self.flat(k), j * self.group + q))
 
-    def interleave(self, packed: Buffer, jo, start, k, terms: int, j0) -> Stmt:
+    def interleave(self, packed: Buffer, jo, start, k, terms: int, j0: int, columns: int) -> Stmt:
         """A group of terms of a vector of columns: rows are read as vectors and interleaved."""
         lanes, group = self.p.lanes, self.group
         rows = decl_buffer((group, lanes), packed.dtype, "terms", scope="local")
 
         def row(q: int) -> Stmt:
-            return vectors("j", lanes, lanes, lambda j: BufferStore(
-                rows, self.term(start + j0 + j, k, q) if q < terms else literal(0, packed.dtype),
-                (literal(q, self.t), j)), self.t)
+            there = columns if q < terms else 0
+            return seq(vectors("j", there, lanes, lambda j: BufferStore(
+                rows, self.term(start + j0 + j, k, q), (literal(q, self.t), j)), self.t),
+                vectors("j", lanes - there, lanes, lambda j: BufferStore(
+                    rows, literal(0, packed.dtype), (literal(q, self.t), j + there)), self.t))
         parts = [rows[literal(q, self.t), self.ramp(0, lanes)] for q in range(group)]
         step = 1
         while len(parts) > 1:
@@ -174,18 +177,18 @@ class DotWriter(Writer):
     def ramp(self, start, lanes: int) -> PrimExpr:
         return Ramp(literal(start, self.t), literal(1, self.t), lanes)
 
-    def sum_columns(self, right: PackedRight, jo) -> Stmt:
+    def sum_columns(self, strip: Strip, jo) -> Stmt:
         """What moving the left bytes adds to the sums of a panel, negated."""
-        packed, sums = right.buffers
+        packed, sums = strip.buffers
         lanes, group = self.p.lanes, self.group
-        total = decl_buffer((self.p.panel,), sums.dtype, "total", scope="local")
+        total = decl_buffer((strip.wide,), sums.dtype, "total", scope="local")
         zero = literal(0, sums.dtype)
 
         def each(body) -> Stmt:
-            return vectors("j", self.p.panel, lanes, body, self.t)
+            return vectors("j", strip.wide, lanes, body, self.t)
 
         def add(k) -> Stmt:
-            return unrolled("j_v", self.p.panel // lanes, lambda v: BufferStore(
+            return unrolled("j_v", strip.wide // lanes, lambda v: BufferStore(
                 total, call_intrin(
                     total.dtype.with_lanes(lanes), "dot", total[self.ramp(v * lanes, lanes)],
                     Broadcast(self.sign_bit(), lanes * group),
@@ -196,26 +199,26 @@ class DotWriter(Writer):
 
     # --- a tile -----------------------------------------------------------------------------
 
-    def left_at(self, packed: Buffer, io, i, k) -> PrimExpr:
+    def left_at(self, packed: Buffer, i, k) -> PrimExpr:
         """A group of terms of one row, in every lane."""
         lanes, group = self.p.lanes, self.group
         word = call_intrin("int32", "reinterpret",
-                           packed[io, i, self.ramp(self.flat(k) * group, group)])
+                           packed[i, self.ramp(self.flat(k) * group, group)])
         return call_intrin(f"{self.terms.left}x{lanes * group}", "reinterpret",
                            Broadcast(word, lanes))
 
-    def clear(self, acc: Buffer, jo, right: PackedRight) -> Stmt:
+    def clear(self, acc: Buffer, jo, strip: Strip) -> Stmt:
         if not self.terms.moved:
-            return super().clear(acc, jo, right)
-        return self.each(acc, lambda i, j: BufferStore(acc, right.buffers[1][jo, j], (i, j)))
+            return super().clear(acc, jo, strip)
+        return self.each(acc, lambda i, j: BufferStore(acc, strip.buffers[1][jo, j], (i, j)))
 
-    def add(self, acc: Buffer, left, jo, right: PackedRight) -> Stmt:
+    def add(self, acc: Buffer, left, jo, strip: Strip) -> Stmt:
         lanes, group = self.p.lanes, self.group
         tall, wide = map(as_int, acc.shape)
 
         def one(i, v, k) -> Stmt:
             at = (i, self.ramp(v * lanes, lanes))
-            panel = right.buffers[0][jo, self.flat(k), self.ramp(v * (lanes * group),
+            panel = strip.buffers[0][jo, self.flat(k), self.ramp(v * (lanes * group),
                                                                  lanes * group)]
             if self.terms.right == "bfloat16":
                 panel = call_intrin(f"bfloat16x{lanes * group}", "reinterpret", panel)

@@ -60,10 +60,11 @@ def nested(names, extents, body: Callable[[list], Stmt], dtype: str = INT64) -> 
         names[1:], extents[1:], lambda rest: body([v, *rest]), dtype), dtype=dtype)
 
 
-def with_last(name: str, whole: int, body: Body, last: Stmt | None, kind: str = SERIAL,
+def with_last(name: str, whole: PrimExpr | int, body: Body, last: Stmt | None, kind: str = SERIAL,
               dtype: str = INT64) -> Stmt:
     """`body` for `whole` pieces, then a `last` one that differs; in parallel it is one iteration
     more, so that no thread waits for the others before it."""
-    if last is None or kind != PARALLEL or not whole:
-        return seq(loop(name, whole, body, kind, dtype) if whole else None, last)
+    none = as_int(whole) == 0
+    if last is None or kind != PARALLEL or none:
+        return seq(None if none else loop(name, whole, body, kind, dtype), last)
     return loop(name, whole + 1, lambda v: IfThenElse(v < whole, body(v), last), kind, dtype)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from ...ir.prim import as_int
 from ...ir.tir import BufferLoad
+from ...ir.visitor import free_vars
 from .contraction import Contraction
 from .scheduling import Scheduling
 
 PANEL_BYTES = 1 << 21   # of the packed right factor at a time
 BLOCK_BYTES = 1 << 18   # of the left factor at a time
+LEFT_BYTES = 1 << 23   # of a left factor that is packed as a whole
 PACK_ROWS = 32          # rows from which packing the right factor pays
 ALIAS_BYTES = 2048      # rows that are a multiple of this apart fall into the same cache sets
 PARALLEL_WORK = 1 << 18  # multiply-adds below which threads cost more than they bring
@@ -30,6 +32,7 @@ class Plan:
     block: int        # panels that are packed together
     threads: int
     by_columns: bool  # whether threads share out the columns: each packs what it needs
+    left_first: bool  # whether the left factor is packed once, before the outer loops
 
     @staticmethod
     def of(c: Contraction, s: Scheduling, item: int = 0) -> Plan:
@@ -50,10 +53,20 @@ class Plan:
         by_columns = threads > 1 and _by_columns(height, width, tiles, panels, threads, rows, panel)
         chunk = _even(tiles, max(1, BLOCK_BYTES // (rows * depth * size)),
                       1 if by_columns else threads)
-        block = _even(panels, max(1, PANEL_BYTES // (panel * depth * size)),
-                      threads if by_columns else 1)
+        most = PANEL_BYTES // (panel * depth * size) if pack_right else panels
+        block = _even(panels, max(1, most), threads if by_columns else 1)
         pack_left = bool(item) or pack_right and _packs_left(c, size)
-        return Plan(lanes, panel, rows, pack_left, pack_right, chunk, block, threads, by_columns)
+        left_first = pack_left and _repeats_left(c, height, size)
+        return Plan(lanes, panel, rows, pack_left, pack_right, chunk, block, threads, by_columns,
+                    left_first)
+
+
+def _repeats_left(c: Contraction, height: int | None, size: int) -> bool:
+    """Whether there are outer loops that the left factor, which is not large, does not use."""
+    used, depth = set(free_vars(c.left)), c.depth
+    points = math.prod(as_int(it.dom.extent) or 2 for it in c.outer)
+    return points > 1 and used.isdisjoint(it.var for it in c.outer) and height is not None and \
+        depth is not None and height * depth * size <= LEFT_BYTES
 
 
 def _work(c: Contraction) -> int:

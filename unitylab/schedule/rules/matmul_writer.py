@@ -9,6 +9,7 @@ from ...ir.visitor import fold_substitute, substitute
 from .contraction import Contraction
 from .loops import loop, nested, parallel, unrolled, vectors, with_last
 from .matmul_plan import Plan
+from .matmul_strip import Strip
 
 
 class Writer:
@@ -25,6 +26,7 @@ class Writer:
         for it in c.reduce:
             self.depth = self.depth * it.dom.extent
         self.at: dict = {}   # values of the outer variables
+        self.rows_packed: Buffer | None = None
 
     def loop(self, name: str, extent, body, kind=loop) -> Stmt:
         return kind(name, extent, body, dtype=self.t)
@@ -57,7 +59,15 @@ class Writer:
                 return around(rest[1:], False)
             kind = parallel if first and wide else loop
             return self.loop(it.var.name, it.dom.extent, body, kind)
-        return around(outer, True)
+        before = self.pack_all_rows() if self.p.left_first else None
+        return seq(before, around(outer, True))
+
+    def pack_all_rows(self) -> Stmt:
+        """The left factor, packed once for all points of the outer loops."""
+        self.rows_packed = self.left_packed(self.height)
+        fill = self.loop("row", self.height, lambda row: self.fill_left(
+            self.rows_packed, row, row), parallel if self.p.threads > 1 else loop)
+        return seq(AllocBuffer(self.rows_packed), fill)
 
     def _many(self, outer) -> bool:
         """Whether the first outer loop gives every thread enough to do."""
@@ -68,48 +78,43 @@ class Writer:
 
     def matrix(self, threads: bool) -> Stmt:
         """All rows and columns at one point of the outer loops."""
-        if self.p.pack_right:
-            return self._packed(threads)
-        width, panel = as_int(self.width), self.p.panel
-        whole, rest = divmod(width, panel)
-
-        def columns(start, count, wide, by_panel):
-            return self.rows(threads and not by_panel, count, wide, lambda panel_no, k, j: (
-                self.place(self.c.right, column=start + panel_no * panel + j, k=k)), start, wide)
-        alone = threads and self.p.by_columns
-        last = columns(literal(whole * panel, self.t), 1, rest, alone) if rest else None
-        if alone:
-            return with_last("j0", whole, lambda v: columns(v * panel, 1, panel, True), last,
-                             PARALLEL, self.t)
-        return seq(columns(literal(0, self.t), whole, panel, False) if whole else None, last)
-
-    def _packed(self, threads: bool) -> Stmt:
-        """Blocks of panels: pack, then use."""
-        width, panel, block = as_int(self.width), self.p.panel, self.p.block
+        width, panel, zero = as_int(self.width), self.p.panel, literal(0, self.t)
         if width is None:
             panels = floordiv(self.width + (panel - 1), literal(panel, self.t))
-            return self._block(literal(0, self.t), panels, threads)
-        whole, rest = divmod(-(-width // panel), block)
-        ragged, alone = width % panel != 0, threads and self.p.by_columns
-        inner = threads and not alone
-        last = self._block(literal(whole * block, self.t), literal(rest, self.t), inner,
-                           ragged) if rest else None
-        return with_last("jb", whole, lambda v: self._block(
-            v * block, literal(block, self.t), inner, ragged and not rest), last,
-            PARALLEL if alone else SERIAL, self.t)
+            return self.packed([self.strip(panels, panel, zero, None)], threads)
+        alone = threads and self.p.by_columns
+        blocks, left = divmod(width // panel, self.p.block)
 
-    def _block(self, first, panels, threads: bool, ragged: bool = True) -> Stmt:
-        panel = self.p.panel
-        right = self.right_packed(panels)
-        fill = self.loop("jo", panels, lambda jo: self.fill_right(right, first, jo, ragged),
-                         parallel if threads else loop)
-        return seq(*map(AllocBuffer, right.buffers), fill, self.rows(
-            threads, panels, panel, right, first * panel, panel if not ragged else None))
+        def part(first, panels: int, rest: int) -> Stmt:
+            strips = [self.strip(panels, panel, first * panel, panel)] if panels else []
+            if rest:
+                wide = -(-rest // self.p.lanes) * self.p.lanes if self.p.pack_right else rest
+                strips.append(self.strip(1, wide, (first + panels) * panel, rest))
+            return self.packed(strips, threads and not alone)
+        last = part(literal(blocks * self.p.block, self.t), left, width % panel)
+        return with_last("jb", blocks, lambda v: part(v * self.p.block, self.p.block, 0), last,
+                         PARALLEL if alone else SERIAL, self.t)
 
-    def right_packed(self, panels) -> PackedRight:
-        """Where blocks of the right factor go."""
-        return PackedRight(self, decl_buffer((panels, self.depth, self.p.panel),
-                                             self.c.output.dtype, "right_packed"))
+    def strip(self, panels, wide: int, start, valid: int | None) -> Strip:
+        """Panels, with room for them where they are packed."""
+        buffers = self.right_packed(panels, wide) if self.p.pack_right else ()
+        return Strip(self, panels, wide, start, valid, buffers)
+
+    def packed(self, strips: list[Strip], threads: bool) -> Stmt | None:
+        """Packs panels, then uses them."""
+        if not strips:
+            return None
+        room = [AllocBuffer(b) for s in strips for b in s.buffers]
+        if not room:
+            return self.rows(threads, strips)
+        *_, last = [self.fill_right(s, literal(0, self.t)) for s in strips[1:]] or [None]
+        fill = with_last("jo", strips[0].panels, lambda jo: self.fill_right(strips[0], jo), last,
+                         PARALLEL if threads else SERIAL, self.t)
+        return seq(*room, fill, self.rows(threads, strips))
+
+    def right_packed(self, panels, wide: int) -> tuple[Buffer, ...]:
+        """Where panels of the right factor go."""
+        return (decl_buffer((panels, self.depth, wide), self.c.output.dtype, "right_packed"),)
 
     def flat(self, k) -> PrimExpr:
         """The number of a term of the sum."""
@@ -118,24 +123,25 @@ class Writer:
             number = number * it.dom.extent + v
         return number
 
-    def fill_right(self, right: PackedRight, first, jo, ragged: bool) -> Stmt:
+    def fill_right(self, strip: Strip, jo) -> Stmt:
         """One panel of the right factor; columns beyond the last are zero."""
-        start = (first + jo) * self.p.panel
-        dtype, packed = self.c.output.dtype, right.buffers[0]
+        start, packed, valid = strip.column(jo), strip.buffers[0], strip.valid
+        zero = literal(0, packed.dtype)
 
-        def full(k):
-            return vectors("j", self.p.panel, self.p.lanes, lambda j: BufferStore(
+        def full(k, count: int = strip.wide):
+            return seq(vectors("j", count, self.p.lanes, lambda j: BufferStore(
                 packed, self.place(self.c.right, column=start + j, k=k),
-                (jo, self.flat(k), j)), self.t)
+                (jo, self.flat(k), j)), self.t), vectors(
+                "j", strip.wide - count, self.p.lanes, lambda j: BufferStore(
+                    packed, zero, (jo, self.flat(k), j + count)), self.t))
 
         def partial(k):
-            return self.loop("j", self.p.panel, lambda j: BufferStore(packed, call_intrin(
-                dtype, "if_then_else", start + j < self.width,
-                self.place(self.c.right, column=start + j, k=k),
-                literal(0, dtype)), (jo, self.flat(k), j)))
-        if not ragged:
-            return self.over_k(full)
-        return IfThenElse(start + self.p.panel <= self.width, self.over_k(full),
+            return self.loop("j", strip.wide, lambda j: BufferStore(packed, call_intrin(
+                packed.dtype, "if_then_else", start + j < self.width,
+                self.place(self.c.right, column=start + j, k=k), zero), (jo, self.flat(k), j)))
+        if valid is not None:
+            return self.over_k(lambda k: full(k, valid))
+        return IfThenElse(start + strip.wide <= self.width, self.over_k(full),
                           self.over_k(partial))
 
     def over_k(self, body) -> Stmt:
@@ -144,12 +150,12 @@ class Writer:
 
     # --- rows -------------------------------------------------------------------------------
 
-    def rows(self, threads: bool, panels, wide: int, operand, start, full: int | None) -> Stmt:
+    def rows(self, threads: bool, strips: list[Strip]) -> Stmt:
         """All rows against some panels; the last block has what is left, a smaller tile too."""
         height, rows, chunk = as_int(self.height), self.p.rows, self.p.chunk
 
         def block(first, tiles: int, tall: int = rows) -> Stmt:
-            return self.row_block(first, tiles, tall, panels, wide, operand, start, full)
+            return self.row_block(first, tiles, tall, strips)
         if height is None:
             kind = parallel if threads else loop
             tiles = floordiv(self.height, literal(rows, self.t))
@@ -164,83 +170,77 @@ class Writer:
         return with_last("ib", blocks, lambda v: block(v * (chunk * rows), chunk),
                          seq(*last) if last else None, PARALLEL if threads else SERIAL, self.t)
 
-    def row_block(self, base, tiles: int, tall: int, panels, wide: int, operand, start,
-                  full: int | None) -> Stmt:
+    def row_block(self, base, tiles: int, tall: int, strips: list[Strip]) -> Stmt:
         """Some tiles of rows against some panels."""
-        packed = self.left_packed(tiles, tall)
+        own = self.p.pack_left and not self.p.left_first
+        packed = self.left_packed(tiles * tall) if own else self.rows_packed
 
         def left(io, i, k):
-            if self.p.pack_left:
-                return self.left_at(packed, io, i, k)
-            return self.place(self.c.left, row=base + io * tall + i, k=k)
-        fill = self.loop("io", tiles, lambda io: self.loop(
-            "i", tall, lambda i: self.fill_left(packed, io, i, base + io * tall + i)))
-        work = self.loop("jo", panels, lambda jo: self.loop("io", tiles, lambda io: self.tile(
-            lambda i, k: left(io, i, k), jo, operand,
-            base + io * tall, start + jo * self.p.panel, tall, wide, full)))
-        return seq(AllocBuffer(packed), fill, work) if self.p.pack_left else work
+            if own:
+                return self.left_at(packed, io * tall + i, k)
+            row = base + io * tall + i
+            return self.left_at(packed, row, k) if self.p.pack_left else \
+                self.place(self.c.left, row=row, k=k)
 
-    def left_packed(self, chunk: int, tall: int) -> Buffer:
-        """Where a block of rows goes: rows that are no power of two apart."""
-        return decl_buffer((chunk, tall, self.depth + 16), self.c.output.dtype, "left_packed")
+        def work(strip: Strip) -> Stmt:
+            return self.loop("jo", strip.panels, lambda jo: self.loop(
+                "io", tiles, lambda io: self.tile(
+                    lambda i, k: left(io, i, k), jo, strip, base + io * tall, tall)))
+        products = seq(*map(work, strips))
+        if not own:
+            return products
+        fill = self.loop("i", tiles * tall, lambda i: self.fill_left(packed, i, base + i))
+        return seq(AllocBuffer(packed), fill, products)
 
-    def left_at(self, packed: Buffer, io, i, k) -> PrimExpr:
+    def left_packed(self, rows) -> Buffer:
+        """Where rows of the left factor go, no power of two apart."""
+        return decl_buffer((rows, self.depth + 16), self.c.output.dtype, "left_packed")
+
+    def left_at(self, packed: Buffer, i, k) -> PrimExpr:
         """A packed element of the left factor."""
-        return packed[io, i, self.flat(k)]
+        return packed[i, self.flat(k)]
 
-    def fill_left(self, packed: Buffer, io, i, row) -> Stmt:
+    def fill_left(self, packed: Buffer, i, row) -> Stmt:
         """Packs one row."""
         return self.over_k(lambda k: BufferStore(
-            packed, self.place(self.c.left, row=row, k=k), (io, i, self.flat(k))))
+            packed, self.place(self.c.left, row=row, k=k), (i, self.flat(k))))
 
     # --- a tile -----------------------------------------------------------------------------
 
-    def tile(self, left, jo, right, row, column, tall: int, wide: int, full: int | None) -> Stmt:
-        """Sums in registers, then the epilogue. `left(i, k)` and `right(jo, k, j)` are the factors;
-        `full` None: some columns may be beyond the last."""
-        acc = decl_buffer((tall, wide), self.c.output.dtype, "acc", scope="local")
-        return seq(AllocBuffer(acc), self.clear(acc, jo, right), self.add(acc, left, jo, right),
-                   self.finish(acc, row, column, full))
+    def tile(self, left, jo, strip: Strip, row, tall: int) -> Stmt:
+        """Sums in registers, then the epilogue. `left(i, k)` is the left factor."""
+        acc = decl_buffer((tall, strip.wide), self.c.output.dtype, "acc", scope="local")
+        return seq(AllocBuffer(acc), self.clear(acc, jo, strip), self.add(acc, left, jo, strip),
+                   self.finish(acc, row, strip.column(jo), strip.valid))
 
-    def each(self, acc: Buffer, body) -> Stmt:
+    def each(self, acc: Buffer, body, columns: int | None = None) -> Stmt:
         """Every element of a tile: rows unrolled, columns in vectors."""
         tall, wide = map(as_int, acc.shape)
         return unrolled("i", tall, lambda i: vectors(
-            "j", wide, self.p.lanes, lambda j: body(i, j), self.t), self.t)
+            "j", columns or wide, self.p.lanes, lambda j: body(i, j), self.t), self.t)
 
-    def clear(self, acc: Buffer, jo, right) -> Stmt:
+    def clear(self, acc: Buffer, jo, strip: Strip) -> Stmt:
         """The sums before the first term."""
         return self.each(acc, lambda i, j: BufferStore(acc, literal(0, acc.dtype), (i, j)))
 
-    def add(self, acc: Buffer, left, jo, right) -> Stmt:
+    def add(self, acc: Buffer, left, jo, strip: Strip) -> Stmt:
         """All terms."""
         return self.over_k(lambda k: self.each(acc, lambda i, j: BufferStore(
-            acc, acc[i, j] + left(i, k) * right(jo, k, j), (i, j))))
+            acc, acc[i, j] + left(i, k) * strip(jo, k, j), (i, j))))
 
-    def finish(self, acc: Buffer, row, column, full: int | None) -> Stmt:
+    def finish(self, acc: Buffer, row, column, valid: int | None) -> Stmt:
         """The epilogue of a tile."""
         tall, wide = map(as_int, acc.shape)
 
         def write(source, i, j):
             swap = substitute(self.c.store, {self.c.accumulator: source[i, j]})
             return self.place(swap, row=row + i, column=column + j)
-        out = self.each(acc, lambda i, j: write(acc, i, j))
-        if full is None:
-            # a copy: indexed by a variable, the sums themselves would leave the registers
-            edge = decl_buffer(acc.shape, acc.dtype, "edge", scope="local")
-            some = self.loop("i", tall, lambda i: self.loop(
-                "j", self.width - column, lambda j: write(edge, i, j)))
-            copy = self.each(acc, lambda i, j: BufferStore(edge, acc[i, j], (i, j)))
-            some = seq(AllocBuffer(edge), copy, some)
-            out = IfThenElse(column + wide <= self.width, out, some)
-        return out
-
-
-class PackedRight:
-    """Panels of the right factor: an element by panel, terms and column."""
-
-    def __init__(self, writer: Writer, *buffers: Buffer):
-        self.writer, self.buffers = writer, buffers
-
-    def __call__(self, panel, k, j) -> PrimExpr:
-        return self.buffers[0][panel, self.writer.flat(k), j]
+        out = self.each(acc, lambda i, j: write(acc, i, j), valid)
+        if valid is not None:
+            return out
+        # a copy: indexed by a variable, the sums themselves would leave the registers
+        edge = decl_buffer(acc.shape, acc.dtype, "edge", scope="local")
+        some = self.loop("i", tall, lambda i: self.loop(
+            "j", self.width - column, lambda j: write(edge, i, j)))
+        copy = self.each(acc, lambda i, j: BufferStore(edge, acc[i, j], (i, j)))
+        return IfThenElse(column + wide <= self.width, out, seq(AllocBuffer(edge), copy, some))
