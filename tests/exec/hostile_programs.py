@@ -96,9 +96,76 @@ for i in range({SIZE}):
 C = T.alloc_buffer((37,), "float32")
 for i in range(37):
     B[i] = T.if_then_else(C[i] == C[i], A[i], A[i])"""), fine
-    for depth in (10, 100, 400):
+    for depth in (10, 100, 400, 3000):
         yield f"expression {depth} deep", program(
             "B[0] = " + "(" * depth + "A[0]" + " + A[1])" * depth), fine
+        yield f"sum of {depth} terms", program("B[0] = A[0]" + " + A[1]" * depth), fine
+    yield from dependences(fine)
+    yield from odd_loops(fine)
+
+
+def dependences(fine):
+    """Loops whose iterations need each other, or seem to."""
+    bodies = {"carried": "B[T.min(i + 1, 36)] = B[i] + A[i]", "back": "B[i] = B[T.max(i - 1, 0)] + A[i]",
+              "mirrored": "B[i] = B[36 - i] + A[i]", "sum": "B[3] = B[3] + A[i]",
+              "pairs": "B[i // 2] = A[i]", "wrapped": "B[i % 5] = A[i]", "apart": "B[36 - i] = A[i]",
+              "digits": "B[i % 6 * 6 + i // 6 % 6] = A[i]", "window": "B[i // 2 * 2] = A[i] + B[i]",
+              "chosen": "if i == 7:\n        B[0] = A[i]", "guarded": "if I[i] > 3:\n        B[i] = A[i]",
+              "by name": "j: T.int32 = I[i]\n    B[j] = B[j] + A[i]",
+              "triangle": "for j in range(i + 1):\n        B[j] = B[j] + A[i]",
+              "rows": "for j in range(i, i + 1):\n        B[j] = B[j] + A[i]"}
+    for kind in ("parallel", "vectorized", "unroll"):
+        for name, body in bodies.items():
+            yield f"{name} {kind}", program(f"for i in T.{kind}({SIZE}):\n    {body}"), fine
+            yield f"{name} {kind} of ones", program(f"for i in T.{kind}({SIZE}):\n    {body}"), fine * 0 + 1
+    for name, view in (("twice", "(37,), data=B.data"), ("shifted", "(36,), data=B.data, elem_offset=1"),
+                       ("overlapping", "(17, 4), data=B.data, strides=(2, 1)"),
+                       ("one row", "(37, 37), data=B.data, strides=(0, 1)")):
+        at = "0, i" if "strides" in view else "i"
+        yield f"view {name}", program(f"""
+V = T.decl_buffer({view}, dtype="float32")
+for i in T.parallel({4 if name == "overlapping" else 36}):
+    V[{at}] = A[i]
+    B[i] = B[i] + V[{at}] * A[i]"""), fine
+    yield "overlapping rows", program("""
+V = T.decl_buffer((17, 4), data=B.data, strides=(2, 1), dtype="float32")
+for i in T.parallel(17):
+    for j in range(4):
+        V[i, j] = A[i] + A[j]"""), fine
+
+
+def odd_loops(fine):
+    """Loops of extents that nobody meant, and of all kinds; buffers without elements."""
+    for kind in ("serial", "parallel", "vectorized", "unroll"):
+        for extent in (-2**31, -5, 0, 1, 36, 10**6):
+            if kind != "vectorized" or extent < 10**6:
+                yield f"{kind} loop of {extent} iterations", program(
+                    f"for i in T.{kind}({extent}):\n    B[i % 37] = A[i % 37]"), fine
+        yield f"{kind} loop in 40 others", program("\n".join(
+            "    " * k + f"for i{k} in T.{kind}({2 if k > 36 else 1}):" for k in range(40))
+            + "\n" + "    " * 40 + "B[i39] = A[i39] + B[i38]"), fine
+    for size in (-2**40, -1, 0):
+        yield f"buffer of {size} elements", program(f"""
+C = T.alloc_buffer(({size},), "float32")
+for i in range({size}):
+    C[i] = A[i]
+B[0] = A[0]"""), fine
+        yield f"element of a buffer of {size}", program(f"""
+C = T.alloc_buffer(({size},), "float32")
+C[0] = A[0]
+B[0] = C[0]"""), fine
+    lowest = np.full(SIZE, -2**31, "int32")
+    for name, e in {"quotient": "I[i] // (i * 2 - 1)", "remainder": "I[i] % (i - 1)",
+                    "truncated quotient": "T.truncdiv(I[i], i * 2 - 1)",
+                    "truncated remainder": "T.truncmod(I[i], i * 2 - 1)",
+                    "left shift": "T.shift_left(i, I[i])", "right shift": "T.shift_right(i, I[i])"}.items():
+        for what, index in (("lowest", lowest), ("others", fine + 30)):
+            yield f"{name} {what}", program(
+                f"for i in range({SIZE}):\n    B[i] = T.Cast('float32', {e})"), index.astype("int32")
+    for depth in (30, 90):
+        yield f"{depth} branches deep", program("\n".join(
+            "    " * k + f"if A[{k % 37}] > T.float32(0):" for k in range(depth))
+            + "\n" + "    " * depth + "B[0] = A[0]"), fine
 
 
 def outcome(name: str, text: str, index: np.ndarray) -> str:

@@ -5,13 +5,19 @@ import subprocess
 import sys
 from ctypes.util import find_library
 from importlib import metadata
+from textwrap import indent
 
 import numpy as np
 import pytest
 
 from unitylab.exec.build import build
 from unitylab.exec.llvm.openmp import GOMP, KMPC, openmp_interface
+from unitylab.exec.llvm.races import why_dependent
 from unitylab.ir.errors import BoundsError
+from unitylab.ir.module import as_module
+from unitylab.ir.tir import For
+from unitylab.ir.visitor import collect
+from unitylab.pipelines import lower
 from unitylab.script import parse
 
 ROWS = """
@@ -130,3 +136,43 @@ def test_threads_of_gccs_runtime():
 def test_no_runtime_runs_the_loops_serially():
     assert with_runtime("none") == "'' False False"
     assert with_runtime("libnotthere.so") == "'' False False"
+
+
+HEAD = """
+@T.prim_func
+def f(A: T.Buffer((64,), "float32"), I: T.Buffer((64,), "int32"), B: T.Buffer((64,), "float32"),
+      C: T.Buffer((8, 64), "float32")):
+"""
+APART = {
+    "in place": "B[i] = B[i] + A[63 - i]", "mirrored": "B[63 - i] = A[i]",
+    "digits of one index": "B[i // 8 * 8 + i % 8] = A[i]", "digits": "C[i // 8, i % 8] = A[I[i]]",
+    "triangle": "for j in range(i):\n    C[j % 8, i] = A[j]",
+    "vectors": "for j in T.vectorized(8):\n    C[j, i] = C[j, i] * A[j]",
+    "tiles": "for j in range(4):\n    for k in range(4):\n"
+             "        C[i // 16 * 2 + j // 2, i % 16 * 4 + k] = A[i // 4 % 4 * 12 + j + k]",
+    "branches": "if i < 1:\n    B[0] = A[1]\nelse:\n    B[i] = A[i]",
+    "a name": "x: T.int32 = i * 1\nB[x] = A[x]"}
+SHARED = {
+    "one element": "B[0] = A[i]", "pairs": "B[i // 2] = A[i]", "wrapped": "B[i % 8] = A[i]",
+    "neighbours": "B[i] = B[(i + 1) % 64]", "scatter": "B[I[i]] = A[i]",
+    "two stores": "B[i] = A[i]\nB[T.min(i + 1, 63)] = A[i]",
+    "digits that overlap": "C[i % 8, i // 16] = A[i]",
+    "tiles that overlap": "for j in range(3):\n    B[T.min(i * 2 + j, 63)] = A[i]",
+    "a loaded name": "x: T.int32 = I[i]\nB[x] = A[i]",
+    "a loop that seldom runs": "for j in range(i):\n    C[0, i] = A[j]\nB[0] = A[i]"}
+
+
+@pytest.mark.parametrize("body", APART.values(), ids=APART)
+def test_iterations_that_are_proven_apart_run_at_the_same_time(body):
+    assert reasons(body) == [None]
+
+
+@pytest.mark.parametrize("body", SHARED.values(), ids=SHARED)
+def test_iterations_that_may_meet_run_one_by_one(body):
+    assert [r is not None and "may touch the same element" in r for r in reasons(body)] == [True]
+
+
+def reasons(body):
+    text = HEAD + indent(f"for i in T.parallel(64):\n{indent(body, '    ')}", "    ")
+    lowered = lower(as_module(parse(text)))
+    return [why_dependent(l) for l in collect(lowered["f"], For) if l.kind == "parallel"]

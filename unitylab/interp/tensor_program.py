@@ -24,7 +24,7 @@ class TensorProgram:
             raise RuntimeCallError(f"{self.name} takes {len(self.func.params)} arguments, "
                                    f"{len(args)} given")
         if self._run is None:
-            self._run = Translator(self.func).compile()
+            self._run = self._translated()
         bound: dict[prim.Var, int] = {}
         args = [self._check(i, p, a, bound) for i, (p, a) in enumerate(zip(self.func.params, args))]
         with np.errstate(all="ignore"):
@@ -34,6 +34,14 @@ class TensorProgram:
                 raise
             except Exception as e:  # whatever a wrong program leads to, it is one clear error
                 raise RuntimeCallError(f"{self.name}: {type(e).__name__}: {e}") from e
+
+    def _translated(self) -> Callable:
+        try:
+            return Translator(self.func).compile()
+        except (SyntaxError, RecursionError, MemoryError) as e:
+            raise RuntimeCallError(f"{self.name} is nested too deep for the interpreter: "
+                                   f"{getattr(e, 'msg', None) or e}", span=self.func.span,
+                                   hint="build runs it") from None
 
     def _check(self, i: int, p, a, bound: dict):
         if isinstance(p, prim.Var):

@@ -12,8 +12,13 @@ from ..ir import prim, tir
 from .scalar_text import ScalarText
 
 
+MOST_LOOPS = 15  # within each other in one Python function
+
+
 class Translator(ScalarText):
     """Emits the Python text of one tensor program."""
+
+    open_loops = 0
 
     def compile(self) -> Callable:
         """The Python function `f(funcs, *args)`."""
@@ -46,6 +51,21 @@ class Translator(ScalarText):
         self.visit(body)
         self.line("pass")
         self.depth -= 1
+
+    def loop(self, head: str, body: tir.Stmt) -> None:
+        """A loop. Python nests 20 at most, so that deeper ones stand in functions of their own."""
+        self.open_loops += 1
+        if self.open_loops % MOST_LOOPS:
+            self.suite(head, body)
+        else:
+            name = f"deep{len(self.lines)}"
+            self.line(f"def {name}():")
+            self.depth += 1
+            self.suite(head, body)
+            self.depth -= 1
+            self.line(f"value = {name}()")
+            self.line("if value is not None: return value")
+        self.open_loops -= 1
 
     # --- statements -------------------------------------------------------------------------
 
@@ -84,10 +104,10 @@ class Translator(ScalarText):
         step = f", {self.visit(n.step)}" if n.step is not None else ""
         end = extent if low == "0" else f"{low} + {extent}"
         var = self.define(n.loop_var)
-        self.suite(f"for {var} in range({low}, {end}{step}):", n.body)
+        self.loop(f"for {var} in range({low}, {end}{step}):", n.body)
 
     def visit_While(self, n: tir.While) -> None:
-        self.suite(f"while {self.visit(n.condition)}:", n.body)
+        self.loop(f"while {self.visit(n.condition)}:", n.body)
 
     def visit_IfThenElse(self, n: tir.IfThenElse) -> None:
         self.suite(f"if {self.visit(n.condition)}:", n.then_case)
@@ -101,7 +121,7 @@ class Translator(ScalarText):
     def visit_AttrStmt(self, n: tir.AttrStmt) -> None:
         if n.key == "thread_extent" and isinstance(n.node, tir.IterVar):
             var = self.names.get(id(n.node.var)) or self.define(n.node.var)
-            self.suite(f"for {var} in range({self.visit(n.value)}):", n.body)
+            self.loop(f"for {var} in range({self.visit(n.value)}):", n.body)
         else:
             self.visit(n.body)
 

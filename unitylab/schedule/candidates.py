@@ -1,4 +1,4 @@
-"""What can be done at a block or loop: every primitive, tried with the arguments that make sense."""
+"""What can be done at a block or loop: every primitive, tried with arguments that make sense."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from .expressions import Expressions
 from .frame import Frame, Memory
 from .openmp import GOMP, KMPC
 from .patience import looks_up
-from .races import collides
+from .races import why_dependent
 from .statements import Statements, jumps
 from .types import I32, I64, PTR, VOID, i64, known
 
@@ -29,7 +29,7 @@ class Outliner:
         unit = self.frame.unit
         if unit.threads < 2 or not unit.parallel_runtime or self.frame.function.name.startswith(
                 "outlined.") or loop.step is not None or jumps(loop.body) or returns(loop.body) \
-                or collides(loop):
+                or why_dependent(loop) is not None:
             return False
         outer = Expressions(self.frame, None)
         low, extent = outer.index(loop.min), outer.index(loop.extent)

@@ -257,6 +257,9 @@ class Statements(Dispatch):
         buffer = n.buffer
         shape = [self.expressions.index(s) for s in buffer.shape]
         for s in shape:
+            if known(s) is not None and known(s) < 0:
+                raise BuildError(f"buffer {buffer.name!r} has a negative size: {known(s)}",
+                                 span=n.span or buffer.span, hint="sizes are at least 0")
             if known(s) is None:
                 self.frame.require(self.b.icmp_signed(">=", s, i64(0)), codes.NO_MEMORY,
                                    self.frame.here(buffer, n.span or buffer.span), (s,))

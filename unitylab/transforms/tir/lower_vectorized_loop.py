@@ -62,7 +62,7 @@ def vectorized(loop: For, max_lanes: int) -> Stmt:
 def _pieces(loop: For, extent: int, max_lanes: int) -> list[Stmt]:
     if extent <= max_lanes:
         return [_vector(loop, loop.min, extent)] if extent > 1 else \
-            [substitute(loop.body, {loop.loop_var: loop.min})] if extent else []
+            [substitute(loop.body, {loop.loop_var: loop.min})] if extent == 1 else []
     whole, rest = divmod(extent, max_lanes)
     t = loop.loop_var.dtype
     outer = Var(f"{loop.loop_var.name}_o", t)
