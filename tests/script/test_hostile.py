@@ -7,7 +7,10 @@ import time
 import pytest
 
 import unitylab as ul
+from unitylab.ir import prim
 from unitylab.ir.errors import ParseError
+from unitylab.ir.structural import structural_equal
+from unitylab.ir.structural_hash import structural_hash
 
 PROGRAM = '@T.prim_func\ndef f(A: T.Buffer((4,), "float32")):\n    A[0] = {}\n'
 GRAPH = '@R.function\ndef f(x: R.Tensor((4,), "float32")):\n    y = {}\n    return y\n'
@@ -99,3 +102,18 @@ def test_hostile_text_is_refused(text):
         ul.parse(text)
     assert time.perf_counter() - start < 2
     assert re.search(r"<text>:\d+:\d+: ", str(found.value)) or not text
+
+
+@pytest.mark.parametrize("depth", [450, 3000, 20_000])
+def test_expressions_of_any_depth_print_and_compare(depth):
+    def deep_expression():
+        e = x
+        for k in range(depth):
+            e = prim.Mul(e + 1, x) if k % 2 else prim.Call(e.dtype, "abs", (e,))
+        return e
+    x = prim.Var("x", "int32")
+    e = deep_expression()
+    text = e.script()
+    assert text.count("T.abs(") == -(-depth // 2) and text.count("(") == text.count(")")
+    assert structural_equal(e, deep_expression())
+    assert structural_hash(e) == structural_hash(deep_expression())

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import module, prim, relax, tir
+from .deep import deep
 from .errors import StructuralMismatch
 from .node import FrozenDict, Node
 from .op import Op
-from .structural_hash import deeply, pair_functions, structural_hash
+from .structural_hash import pair_functions, structural_hash
 
 _BINDERS = (prim.Var, relax.Var, tir.Buffer)
 PLACES = 8  # that a mismatch lists
@@ -222,7 +223,7 @@ def differences(a: Node, b: Node, *, map_free_vars: bool = False, names: bool = 
         if a is not b:
             compare.value(a, b, False)
         return compare.found
-    return deeply(found)
+    return deep(found)()
 
 
 def structural_equal(a: Node, b: Node, *, map_free_vars: bool = False, names: bool = True) -> bool:

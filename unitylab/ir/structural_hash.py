@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from . import module, prim, relax, tir
+from .deep import deep
 from .node import FrozenDict, Node
 from .op import Op
 
 _BINDERS = (prim.Var, relax.Var, tir.Buffer)
 ALWAYS = -1
-DEEP = 100_000  # frames
-T = TypeVar("T")
 
 
 class _Hasher:
@@ -92,23 +89,10 @@ class _Hasher:
         return hash(tuple(parts))
 
 
+@deep
 def structural_hash(a: Node, *, names: bool = True) -> int:
     """A hash that structurally equal programs share (within one process)."""
-    return deeply(lambda: _Hasher(names).node(a, False))
-
-
-def deeply(work: Callable[[], T]) -> T:
-    """`work()`; once more with more room where it nests deeper than Python allows by itself.
-    Calls between functions of Python take no room on the C stack."""
-    try:
-        return work()
-    except RecursionError:
-        usual = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(usual, DEEP))
-        try:
-            return work()
-        finally:
-            sys.setrecursionlimit(usual)
+    return _Hasher(names).node(a, False)
 
 
 def function_hashes(mod: module.IRModule) -> dict[str, int]:

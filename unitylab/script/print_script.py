@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ir import relax
+from ..ir.deep import deep
 from ..ir.errors import UnityLabError, did_you_mean
 from ..ir.module import IRModule
 from ..ir.node import Node
@@ -17,6 +18,7 @@ def print_script(node: Node, dialect: str = "unity") -> str:
     return print_document(node, dialect).text
 
 
+@deep
 def print_document(node: Node, dialect: str = "unity") -> Document:
     """The script of a node with the places of everything in it.
 
@@ -27,6 +29,7 @@ def print_document(node: Node, dialect: str = "unity") -> Document:
                             hint=did_you_mean(str(dialect), DIALECTS, ", ".join(DIALECTS)))
     document = printed(Printer(spelling), node).document()
 
+    @deep
     def reprint() -> Document:
         printer = MarkingPrinter(spelling)
         return printer.marks.places("\n".join(printed(printer, node).lines))
