@@ -35,9 +35,8 @@ def truncdiv(a, b):
         return a / b
     if not np.all(b):
         raise RuntimeCallError("integer division by zero")
-    q = abs(a) // abs(b)
-    return np.where((a < 0) == (b < 0), q, -q)[()] if isinstance(a, np.ndarray) else \
-        (q if (a < 0) == (b < 0) else -q)
+    q = a // b  # toward minus infinity; the absolute value of the lowest integer is none
+    return q + ((q * b != a) & ((a < 0) != (b < 0)))
 
 
 def truncmod(a, b):
