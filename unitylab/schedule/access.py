@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..arith.regions import derive_regions
+from ..ir.errors import ScheduleError
+from ..ir.node import Node
 from ..ir.prim import Var
 from ..ir.tir import Block, Buffer, BufferLoad, BufferRegion, BufferStore
-from ..ir.visitor import Mutator, collect
+from ..ir.visitor import Mutator, Visitor, collect
 from .nest import Nest
 
 
@@ -28,12 +30,38 @@ def _raw(block: Block, declared, derived) -> tuple[BufferRegion, ...]:
     return (*kept, *derived)
 
 
+class _Pointers(Visitor):
+    """Collects variables that stand for memory themselves, not through an access."""
+
+    def __init__(self):
+        self.found: set[Var] = set()
+
+    def visit_Buffer(self, n: Buffer) -> None:
+        """Its own pointer is no use of it."""
+
+    def visit_Var(self, n: Var) -> None:
+        if n.pointer is not None:
+            self.found.add(n)
+
+
+def check_no_pointer(root: Node, buffer: Buffer) -> None:
+    """Refuses where the address of a buffer is taken: what is touched through it is not known."""
+    pointers = _Pointers()
+    pointers.visit(root)
+    if buffer.data in pointers.found:
+        raise ScheduleError(f"the address of {buffer.name} is taken (`{buffer.name}.data`): its "
+                            f"layout must stay")
+
+
 class RenameBuffers(Mutator):
-    """Replaces buffers in accesses and declared regions, not where they are allocated."""
+    """Replaces buffers in accesses, declared regions and addresses, not where they are
+    allocated."""
 
     def __init__(self, buffers: Mapping[Buffer, Buffer]):
         super().__init__()
         self.buffers = buffers
+        for old, new in buffers.items():
+            self._memo[id(old.data)] = old.data, new.data
 
     def _renamed(self, n):
         new = self.rebuild(n)

@@ -9,7 +9,7 @@ from ...ir.prim import Var, literal
 from ...ir.tir import (SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferRegion, BufferStore, For,
                        IterVar, Range, Stmt, decl_buffer, seq)
 from ...ir.visitor import Mutator
-from ..access import RenameBuffers
+from ..access import RenameBuffers, check_no_pointer
 from ..dependence import (consumers, read_and_written, read_buffers, siblings, touched,
                           written_buffers)
 from ..nest import Nest
@@ -198,6 +198,7 @@ class _Plan:
         """Rewrites accesses of the buffer to accesses of the cache."""
         if not self.relative or all(prim.is_const(s.low, 0) for s in self.box):
             return RenameBuffers({self.buffer: self.cache})
+        check_no_pointer(block, self.buffer)
         analyzer = nest.analyzer(block, unit_loops=False)
         return _Shift(self.buffer, self.cache, [s.low for s in self.box], analyzer)
 

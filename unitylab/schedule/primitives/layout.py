@@ -13,7 +13,7 @@ from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.tir import (REDUCE, SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferLoad,
                        BufferStore, For, IterVar, Range, Stmt)
 from ...ir.visitor import Mutator, fold_substitute, free_vars
-from ..access import update_regions
+from ..access import check_no_pointer, update_regions
 from ..dependence import why_order_matters
 from ..nest import Nest
 from ..signature import (BLOCK, BOOL, BUFFER, INDEX_MAP, INT, PAD_VALUE, MapSource, list_of,
@@ -58,6 +58,9 @@ def transform_block_layout(nest: Nest, block: Block, index_map: MapSource) -> No
             analyzer.bind(it.var, it.dom)
     values = [analyzer.simplify(e) for e in back(new)]
     values = [_at(v, it) for v, it in zip(values, block.iter_vars)]
+    for v, o in zip(new, point.outputs):
+        if o in point.inputs:  # also where it has one value
+            values[point.inputs.index(o)] = v
     at = {it.var: v for it, v in zip(block.iter_vars, values)}
     body = Substituted(at, analyzer)
     inner = nest.rewritten(body, block.replace(iter_vars=()))
@@ -121,17 +124,20 @@ def _kind_of(e: PrimExpr, its: dict[Var, IterVar], block: Block) -> str:
 
 
 class Substituted(Mutator):
-    """Replaces variables and simplifies the indices in which they stand."""
+    """Replaces variables and simplifies the indices (`conditions`: and comparisons) in which they
+    stand."""
 
-    def __init__(self, at, analyzer):
+    def __init__(self, at, analyzer, conditions: bool = False):
         super().__init__()
         self.at, self.analyzer = at, analyzer
+        self.kinds = ("int", "uint", "bool") if conditions else ("int", "uint")
 
     def visit_PrimExpr(self, n):
         if isinstance(n, Var):
             return self.at.get(n, n)
         new = self.rebuild(n)
-        return self.analyzer.simplify(new) if new is not n and n.dtype.is_int else new
+        tidy = new is not n and n.dtype.kind in self.kinds
+        return self.analyzer.simplify(new) if tidy else new
 
     def visit_BufferLoad(self, n):
         return self.rebuild(n)
@@ -224,6 +230,7 @@ def _padding(point: IndexMap, old: Buffer, shape, analyzer):
 def _relayout(nest: Nest, old: Buffer, new: Buffer, point: IndexMap) -> None:
     """Puts `new` in the place of `old` in the whole function, with indices mapped."""
     func = nest.func
+    check_no_pointer(func.body, old)
     users = [b for b in nest.blocks() if any(r.buffer is old for r in (*b.reads, *b.writes))]
     mutator = _Relayout(old, new, point, nest)
     body = nest.rewritten(mutator, func.body)

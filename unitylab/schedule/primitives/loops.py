@@ -42,7 +42,7 @@ def split(nest: Nest, loop: For, factors: list, preserve_unit_iters: bool = True
     if guard is not None:
         _check_guardable(nest, loop)
     body = nest.rewritten(Rebind({loop.loop_var: value}, guard), loop.body)
-    return _put(nest, loop, new_vars, extents, body)
+    return _put(nest, loop, new_vars, extents, body, preserve_unit_iters)
 
 
 def _infer(nest: Nest, loop: For, factors: list) -> list[PrimExpr]:
@@ -116,13 +116,13 @@ class Rebind(Substitute):
 class SimplifyBindings(Mutator):
     """Simplifies values, predicates and loop extents with what the loops around say."""
 
-    def __init__(self, analyzer):
+    def __init__(self, analyzer, unit_loops: bool = False):
         super().__init__()
-        self.analyzer = analyzer
+        self.analyzer, self.unit_loops = analyzer, unit_loops
 
     def visit_For(self, n: For) -> For:
         low, extent = self.analyzer.simplify(n.min), self.analyzer.simplify(n.extent)
-        if as_int(extent) != 1:
+        if self.unit_loops or as_int(extent) != 1:
             self.analyzer.bind(n.loop_var, Range(low, extent))
         body = self.visit(n.body)
         if low is n.min and extent is n.extent and body is n.body:
@@ -145,12 +145,14 @@ class SimplifyBindings(Mutator):
 
 
 def _put(nest: Nest, old: For, new_vars: list[Var], extents: list[PrimExpr],
-         body: Stmt) -> list[For]:
-    """New serial loops in the place of `old`; bindings below are simplified."""
+         body: Stmt, preserve: bool) -> list[For]:
+    """New serial loops in the place of `old`; bindings below are simplified. `preserve`: loops of
+    one iteration stay in them."""
     stmt = body
     for var, extent in zip(reversed(new_vars), reversed(extents)):
         stmt = For(var, literal(0, var.dtype), extent, SERIAL, stmt)
-    stmt = nest.rewritten(SimplifyBindings(nest.analyzer(nest.parent(old), False)), stmt)
+    stmt = nest.rewritten(SimplifyBindings(
+        nest.analyzer(nest.parent(old), not preserve), not preserve), stmt)
     nest.replace(old, stmt)
     loops = []
     for _ in new_vars:
@@ -192,7 +194,7 @@ def fuse(nest: Nest, *loops: For, preserve_unit_iters: bool = True) -> For:
         values[l.loop_var], rest = prim.cast(part, l.loop_var.dtype), whole
     body = nest.rewritten(Rebind(values), loops[-1].body)
     total = nest.analyzer(nest.parent(loops[0])).simplify(total)
-    return _put(nest, loops[0], [fused], [total], body)[0]
+    return _put(nest, loops[0], [fused], [total], body, preserve_unit_iters)[0]
 
 
 @primitive(loops=LOOP)
@@ -212,7 +214,8 @@ def reorder(nest: Nest, *loops: For) -> None:
     for b in inside:
         reason = why_order_matters(b)
         if not reason and (b.init is not None or read_and_written(b)):
-            reason = why_repeated(nest.realize(b), nest.loops(b))
+            around = nest.loops(b)  # outer loops keep their order
+            reason = why_repeated(nest.realize(b), around[around.index(chain[0]):])
         if reason:
             raise ScheduleError(f"the instances of block {b.name} must stay in order: {reason}",
                                 span=b.span)

@@ -9,7 +9,7 @@ from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.tir import (REDUCE, SPATIAL, Block, BlockRealize, Buffer, BufferLoad, BufferRegion,
                        BufferStore, For, IterVar, Range, Stmt, decl_buffer, seq)
 from ...ir.visitor import Mutator, collect
-from ..access import RenameBuffers
+from ..access import RenameBuffers, check_no_pointer
 from ..dependence import bound_by
 from ..nest import Nest, child_realizes
 from ..signature import BLOCK, INT, list_of, primitive
@@ -100,6 +100,7 @@ def _check_accesses(block: Block, sizes, analyzer: Analyzer) -> None:
     extents = {it.var: it.dom.extent for it in block.iter_vars}
     for region in (*block.reads, *block.writes):
         buffer = region.buffer
+        check_no_pointer(block, buffer)
         if buffer in seen:
             raise ScheduleError(f"block {block.name} uses {buffer.name} in two ways",
                                 span=block.span, hint="pad it before decompose_reduction")

@@ -11,6 +11,7 @@ from ...ir.structural import structural_equal
 from ...ir.tir import (SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferLoad, BufferRegion,
                        BufferStore, For, IterVar, Range, Stmt, decl_buffer, seq)
 from ...ir.visitor import Mutator, collect, free_vars, fold_substitute
+from ..access import check_no_pointer
 from ..dependence import siblings, why_not_dominant, written_buffers
 from ..nest import Nest
 from ..signature import BLOCK, BUFFER, primitive
@@ -51,6 +52,7 @@ def reindex(nest: Nest, block: Block, buffer) -> Block:
 
 def accessed_at(block: Block, buffer: Buffer):
     """The indices at which a block accesses a buffer, the same everywhere, in its own variables."""
+    check_no_pointer(block, buffer)
     accesses = [a for a in (*collect(block, BufferLoad), *collect(block, BufferStore))
                 if a.buffer is buffer]
     if not accesses:

@@ -143,9 +143,10 @@ def _partial(realize: BlockRealize, loop: For, loops: list[For], parts: Buffer, 
                 values.append(x)
         at[it.var] = fold_substitute(v, known)
     place = _element(parts, axis, rf, block.body.indices)
-    load = BufferLoad(parts, place)
-    update = kind(load, fold_substitute(value, at))
-    init = BufferStore(parts, block.init.value, place)
+    value = fold_substitute(value, at)
+    reduces = any(it.kind == REDUCE for it in its)  # else each part is one value
+    update = kind(BufferLoad(parts, place), value) if reduces else value
+    init = BufferStore(parts, block.init.value, place) if reduces else None
     made = block.replace(iter_vars=tuple(its), name=f"{block.name}_rf", init=init,
                          body=BufferStore(parts, update, place))
     return BlockRealize(tuple(values), realize.predicate, made)

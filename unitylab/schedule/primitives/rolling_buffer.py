@@ -10,6 +10,7 @@ from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.tir import SERIAL, Block, Buffer, BufferLoad, BufferStore, For
 from ...ir.visitor import Mutator, collect, fold_substitute, free_vars
+from ..access import check_no_pointer
 from ..dependence import (bindings, consumers, is_output, siblings, touched, why_not_dominant,
                           written_buffers)
 from ..nest import Nest
@@ -44,6 +45,7 @@ def rolling_buffer(nest: Nest, block: Block, write_buffer_index: int) -> None:
     shape[rolled] = prim.cast(axes[rolled].extent, buffer.shape[rolled].dtype)
     new = buffer.replace(shape=tuple(shape))
     scope = nest.now(nest.scope(nest.now(block)))
+    check_no_pointer(scope, buffer)
     ring = _Ring(buffer, new, rolled, {id(nest.now(b)) for b in (block, *users)})
     names = [nest.now(b) for b in (block, *users)]
     nest.replace(scope, nest.rewritten(ring, scope))
