@@ -3,6 +3,8 @@
     python benchmarks/corpus_schedules.py --corpus tvm_open.jsonl [--only rfactor] [--show] [--diff]
 
 A line of the corpus with kind "schedule" holds the module before and after, and the trace as text.
+Each program runs before and after on equal random inputs, in a process of its own with a limit of
+time (--limit, seconds): the interpreter if it is small, else compiled.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import multiprocessing
 import re
-import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
+from unitylab.arith import evaluate
 from unitylab.exec.build import build
 from unitylab.interp import interpret
 from unitylab.ir.errors import ScheduleError, UnityLabError
@@ -24,7 +28,7 @@ from unitylab.ir.module import as_module
 from unitylab.ir.prim import Var, as_int
 from unitylab.ir.structural import structural_equal
 from unitylab.ir.tir import BlockRealize, PrimFunc
-from unitylab.ir.visitor import collect
+from unitylab.ir.visitor import collect, free_vars
 from unitylab.schedule import Schedule
 from unitylab.schedule.signature import PRIMITIVES
 from unitylab.schedule.trace_text import read_trace
@@ -86,6 +90,22 @@ def results(row: dict, sch: Schedule) -> str:
     return "same results"
 
 
+def limited_results(row: dict, sch: Schedule, limit: float) -> str:
+    """`results` in a process of its own, stopped after `limit` seconds."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    work = context.Process(target=lambda: theirs.send(results(row, sch)))
+    work.start()
+    theirs.close()
+    try:
+        return ours.recv() if ours.poll(limit) else "over the limit of time"
+    except EOFError:
+        return "CRASH of the process"
+    finally:
+        work.kill()
+        work.join()
+
+
 def layouts(sch: Schedule, name: str) -> dict[int, list]:
     """For each parameter that got another layout: its index maps, in order."""
     return sch.relayouts(name) if hasattr(sch, "relayouts") else {}
@@ -111,7 +131,7 @@ def compare(before, after, name: str, maps: dict) -> None:
 def argument(p, rng, sizes: dict):
     if isinstance(p, Var):
         return sizes.setdefault(p.name, SIZE)
-    shape = [sizes.setdefault(d.name, SIZE) if isinstance(d, Var) else as_int(d) for d in p.shape]
+    shape = [size_of(d, sizes) for d in p.shape]
     kind = p.dtype.kind
     if kind in ("int", "uint"):
         return rng.integers(0, 8, shape).astype(p.dtype.numpy)
@@ -120,24 +140,29 @@ def argument(p, rng, sizes: dict):
     return rng.uniform(0.1, 1, shape).astype(p.dtype.numpy)
 
 
+def size_of(d, sizes: dict) -> int:
+    return evaluate(d, {v: sizes.setdefault(v.name, SIZE) for v in free_vars(d)})
+
+
 def relayout(a: np.ndarray, maps: list, param) -> np.ndarray:
     new = np.zeros([as_int(d) for d in param.shape], a.dtype)
-    for at in np.ndindex(a.shape):
-        new[moved_to(at, maps)] = a[at]
+    new[places(a.shape, maps)] = a
     return new
 
 
-def moved_to(at: tuple[int, ...], maps: list) -> tuple[int, ...]:
+def places(shape: tuple[int, ...], maps: list) -> tuple[np.ndarray, ...]:
+    """Where the elements of an array go, as arrays of indices: the text of a map is Python that
+    NumPy computes."""
+    at = np.indices(shape)
     for m in maps:
-        at = m.evaluate(at)
-    return at
+        names = {v.name: i for v, i in zip(m.inputs, at)}
+        scope = {**names, "T": SimpleNamespace(int64=int, int32=int)}
+        at = [np.broadcast_to(eval(o.script(), scope), shape) for o in m.outputs]
+    return tuple(at)
 
 
 def valid(x, y, maps, param):
-    back = np.zeros_like(x)
-    for at in np.ndindex(x.shape):
-        back[at] = y[moved_to(at, maps)]
-    return x, back
+    return x, y[places(x.shape, maps)]
 
 
 def work(func: PrimFunc) -> float:
@@ -164,6 +189,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="list what is not equal")
     parser.add_argument("--diff", action="store_true", help="print how modules differ")
     parser.add_argument("--no-run", action="store_true", help="do not compare results")
+    parser.add_argument("--limit", type=float, default=60, help="seconds a program")
     args = parser.parse_args()
     rows = [json.loads(line) for line in args.corpus.read_text().splitlines()]
     rows = [r for r in rows if r["kind"] == "schedule"
@@ -174,11 +200,8 @@ def main() -> None:
         outcomes[what] += 1
         ran = ""
         if what in ("equal", "differs") and not args.no_run:
-            start = time.perf_counter()
-            ran = results(row, sch)
-            computed[ran.split(":")[0].split(" (")[0][:17]] += 1
-            if time.perf_counter() - start > 5:
-                print("slow:", row["test"], f"{time.perf_counter() - start:.1f} s")
+            ran = limited_results(row, sch, args.limit)
+            computed[ran.split(":")[0][:22]] += 1
         if what != "equal" or ran not in ("", "same results"):
             left.append((what, ran, row, detail, sch))
     for what, ran, row, detail, sch in sorted(left, key=lambda x: (x[0], x[2]["test"])):

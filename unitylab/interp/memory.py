@@ -83,4 +83,4 @@ def region_view(source: np.ndarray, starts, extents, ndim: int, name: str) -> np
                               f"of size {s}")
     part = source[tuple(slice(b, b + e) for b, e in zip(starts, extents))]
     drop = part.ndim - ndim
-    return part[(0,) * drop] if drop > 0 else part
+    return part[(0,) * drop + (...,)] if drop > 0 else part  # `...`: a view, also of one element
