@@ -18,7 +18,6 @@ from .loops import parallel, unrolled, vectors
 from .matmul_plan import Plan, far_apart
 from .matmul_writer import Writer
 
-SUMS_BYTES = 1 << 14   # of the sums of a block of columns
 DEPTH, DEPTH_OF_ONE = 32, 8  # terms that are added while the sums are in registers
 LEAST_DEPTH = 256
 
@@ -38,7 +37,7 @@ class FewRows(Writer):
     def matrix(self, threads: bool) -> Stmt:
         """Blocks of columns, in parallel."""
         width, panel, height = as_int(self.width), self.p.panel, as_int(self.height)
-        most = max(1, SUMS_BYTES // (height * self.c.output.dtype.itemsize * panel))
+        most = max(1, self.p.near // (height * self.c.output.dtype.itemsize * panel))
         even = max(1, width // panel // (2 * self.p.threads))
         block = panel * min(most, even)
         whole, rest = divmod(width, block)

@@ -11,8 +11,6 @@ from ...ir.visitor import free_vars
 from .contraction import Contraction
 from .scheduling import Scheduling
 
-PANEL_BYTES = 1 << 21   # of the packed right factor at a time
-BLOCK_BYTES = 1 << 18   # of the left factor at a time
 LEFT_BYTES = 1 << 23   # of a left factor that is packed as a whole
 PACK_ROWS = 32          # rows from which packing the right factor pays
 ALIAS_BYTES = 2048      # rows that are a multiple of this apart fall into the same cache sets
@@ -21,7 +19,10 @@ PARALLEL_WORK = 1 << 18  # multiply-adds below which threads cost more than they
 
 @dataclass(frozen=True)
 class Plan:
-    """The sizes of a nest. `panel`: columns of a tile; `rows`: rows of a tile."""
+    """The sizes of a nest. `panel`: columns of a tile; `rows`: rows of a tile.
+
+    A block of packed panels takes twice the second-level cache, which the third one holds; the
+    rows that walk along them take a quarter of it."""
 
     lanes: int
     panel: int
@@ -33,6 +34,7 @@ class Plan:
     threads: int
     by_columns: bool  # whether threads share out the columns: each packs what it needs
     left_first: bool  # whether the left factor is packed once, before the outer loops
+    near: int         # bytes that stay in the first-level cache beside what streams by
 
     @staticmethod
     def of(c: Contraction, s: Scheduling, item: int = 0) -> Plan:
@@ -51,14 +53,15 @@ class Plan:
         threads = s.target.threads if _work(c) >= PARALLEL_WORK else 1
         panels = -(-width // panel) if width else 1
         by_columns = threads > 1 and _by_columns(height, width, tiles, panels, threads, rows, panel)
-        chunk = _even(tiles, max(1, BLOCK_BYTES // (rows * depth * size)),
+        first, second, _ = s.target.cpu.caches
+        chunk = _even(tiles, max(1, second // 4 // (rows * depth * size)),
                       1 if by_columns else threads)
-        most = PANEL_BYTES // (panel * depth * size) if pack_right else panels
+        most = 2 * second // (panel * depth * size) if pack_right else panels
         block = _even(panels, max(1, most), threads if by_columns else 1)
         pack_left = bool(item) or pack_right and _packs_left(c, size)
         left_first = pack_left and _repeats_left(c, height, size)
         return Plan(lanes, panel, rows, pack_left, pack_right, chunk, block, threads, by_columns,
-                    left_first)
+                    left_first, first // 2)
 
 
 def _repeats_left(c: Contraction, height: int | None, size: int) -> bool:
