@@ -102,15 +102,19 @@ class DotWriter(Writer):
             return (packed,)
         return packed, decl_buffer((panels, wide), self.c.output.dtype, "column_sums")
 
-    def fill_right(self, strip: Strip, jo) -> Stmt:
-        """One panel; columns beyond the last are zero."""
-        fill = self.over_groups(lambda k, terms: self.pack_group(
-            strip, jo, k, terms, strip.valid is None))
+    def fill_right(self, strip: Strip, panels) -> Stmt:
         if strip.valid is None:
             full = replace(strip, valid=strip.wide)
-            fill = IfThenElse(strip.column(jo) + strip.wide <= self.width, self.over_groups(
-                lambda k, terms: self.pack_group(full, jo, k, terms, False)), fill)
-        return seq(fill, self.sum_columns(strip, jo)) if self.terms.moved else fill
+            fill = panels(lambda jo: IfThenElse(
+                strip.column(jo) + strip.wide <= self.width,
+                self.over_groups(lambda k, terms: self.pack_group(full, jo, k, terms, False)),
+                self.over_groups(lambda k, terms: self.pack_group(strip, jo, k, terms, True))))
+        else:
+            fill = self.over_groups(lambda k, terms: panels(
+                lambda jo: self.pack_group(strip, jo, k, terms, False)))
+        if not self.terms.moved:
+            return fill
+        return seq(fill, panels(lambda jo: self.sum_columns(strip, jo)))
 
     def over_groups(self, body) -> Stmt:
         """`body(k, terms)`: `terms` is how many of a group there are, None if it is not known."""

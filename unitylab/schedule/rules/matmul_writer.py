@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ...ir.prim import PrimExpr, as_int, call_intrin, floordiv, literal
+from ...ir.prim import PrimExpr, as_int, floordiv, literal
 from ...ir.tir import (PARALLEL, SERIAL, AllocBuffer, Buffer, BufferStore, IfThenElse, IterVar,
                        Stmt, decl_buffer, seq)
 from ...ir.visitor import fold_substitute, substitute
 from .contraction import Contraction
 from .loops import loop, nested, parallel, unrolled, vectors, with_last
 from .matmul_plan import Plan
+from .matmul_packing import fill_panels
 from .matmul_strip import Strip
 
 
@@ -107,9 +108,15 @@ class Writer:
         room = [AllocBuffer(b) for s in strips for b in s.buffers]
         if not room:
             return self.rows(threads, strips)
-        *_, last = [self.fill_right(s, literal(0, self.t)) for s in strips[1:]] or [None]
-        fill = with_last("jo", strips[0].panels, lambda jo: self.fill_right(strips[0], jo), last,
-                         PARALLEL if threads else SERIAL, self.t)
+        beside = self.c.stride(self.c.right, self.c.column.var) == 1
+        if threads or strips[0].valid is None or not beside:
+            *_, last = [self.fill_right(s, lambda one: one(literal(0, self.t)))
+                        for s in strips[1:]] or [None]
+            fill = with_last("jo", strips[0].panels, lambda jo: self.fill_right(
+                strips[0], lambda one: one(jo)), last, PARALLEL if threads else SERIAL, self.t)
+        else:  # rows of the factor as they lie, all panels at once
+            fill = seq(*(self.fill_right(s, lambda one, s=s: self.loop("jo", s.panels, one))
+                         for s in strips))
         return seq(*room, fill, self.rows(threads, strips))
 
     def right_packed(self, panels, wide: int) -> tuple[Buffer, ...]:
@@ -123,26 +130,9 @@ class Writer:
             number = number * it.dom.extent + v
         return number
 
-    def fill_right(self, strip: Strip, jo) -> Stmt:
-        """One panel of the right factor; columns beyond the last are zero."""
-        start, packed, valid = strip.column(jo), strip.buffers[0], strip.valid
-        zero = literal(0, packed.dtype)
-
-        def full(k, count: int = strip.wide):
-            return seq(vectors("j", count, self.p.lanes, lambda j: BufferStore(
-                packed, self.place(self.c.right, column=start + j, k=k),
-                (jo, self.flat(k), j)), self.t), vectors(
-                "j", strip.wide - count, self.p.lanes, lambda j: BufferStore(
-                    packed, zero, (jo, self.flat(k), j + count)), self.t))
-
-        def partial(k):
-            return self.loop("j", strip.wide, lambda j: BufferStore(packed, call_intrin(
-                packed.dtype, "if_then_else", start + j < self.width,
-                self.place(self.c.right, column=start + j, k=k), zero), (jo, self.flat(k), j)))
-        if valid is not None:
-            return self.over_k(lambda k: full(k, valid))
-        return IfThenElse(start + strip.wide <= self.width, self.over_k(full),
-                          self.over_k(partial))
+    def fill_right(self, strip: Strip, panels) -> Stmt:
+        """Packs panels of the right factor; `panels(one)` does `one` for the number of each."""
+        return fill_panels(self, strip, panels)
 
     def over_k(self, body) -> Stmt:
         return nested([it.var.name for it in self.c.reduce],
