@@ -122,9 +122,11 @@ def _rows(height: int | None, most: int) -> int:
 
 
 def _even(count: int, most: int, threads: int) -> int:
-    """The size of pieces of at most `most`, of which every thread gets as many as the others."""
+    """The size of pieces of at most `most`, of which every thread gets as many as the others; equal
+    ones, whose code is written once, if there are not twice as many of them."""
     pieces = threads * -(-count // (threads * most))
-    return -(-count // pieces)
+    equal = (n for n in range(pieces, 2 * pieces + 1, threads) if count % n == 0)
+    return -(-count // next(equal, pieces))
 
 
 def _by_columns(height: int | None, width: int | None, tiles: int, panels: int, threads: int,
