@@ -157,7 +157,8 @@ def _inner_block(nest: Nest, realize: BlockRealize, parts: _Parts,
     """The block in the new variables."""
     at = parts.substitution(outer)
     block = realize.block
-    moved = nest.rewritten(Substituted(at, parts.analyzer, conditions=True), block.replace(iter_vars=()))
+    moved = nest.rewritten(Substituted(at, parts.analyzer, conditions=True),
+                           block.replace(iter_vars=()))
     parts.reads, parts.writes = moved.reads, moved.writes
     new = moved.replace(iter_vars=tuple(parts.inner_its))
     nest.forward(block, new)
