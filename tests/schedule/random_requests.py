@@ -156,6 +156,33 @@ class Requests:
         self.rng.shuffle(order)
         return block, order
 
+    def blockize(self):
+        target = self.loop() if self.rng.random() < 0.8 else self.any_block()
+        return (target,), {"preserve_unit_iters": self.rng.random() < 0.5}
+
+    def loop_partition(self):
+        factors = self.rng.choice(([2, None], [1, None], [3, 2, None], [None, 2]))
+        return (self.loop(), list(factors)), {"preserve_unit_iters": self.rng.random() < 0.5}
+
+    def merge(self):
+        return self.any_loop(), self.any_loop()
+
+    def pad_einsum(self):
+        block = self.any_block()
+        count = len(self.sch.get(block).iter_vars)
+        return block, [self.rng.choice((1, 2, 4)) for _ in range(count)]
+
+    def reindex_cache(self):
+        block = self.any_block()
+        count = max(len(self.sch.get(block).iter_vars), 1)
+        return block, abs(self.number()), self.scope(), self._map(count)
+
+    def rolling_buffer(self):
+        return self.any_block(), 0
+
+    def tensorize(self):
+        return self.loop(), "no such intrinsic"
+
 
 REQUESTS = {
     "split": Requests.split, "fuse": Requests.fuse, "reorder": Requests.reorder,
@@ -170,10 +197,16 @@ REQUESTS = {
     "unannotate": Requests.unannotate, "sample_perfect_tile": Requests.sample_perfect_tile,
     "transform_layout": Requests.transform_layout,
     "transform_block_layout": Requests.transform_block_layout,
-    "reorder_block_iter_var": Requests.reorder_block_iter_var}
+    "reorder_block_iter_var": Requests.reorder_block_iter_var, "blockize": Requests.blockize,
+    "decompose_padding": Requests.block_and_loop, "loop_partition": Requests.loop_partition,
+    "merge": Requests.merge, "pad_einsum": Requests.pad_einsum,
+    "reindex_cache_read": Requests.reindex_cache, "reindex_cache_write": Requests.reindex_cache,
+    "rolling_buffer": Requests.rolling_buffer, "sample_compute_location": Requests.on_block,
+    "tensorize": Requests.tensorize}
 
 # they are always legal and change little
-DULL = {"annotate", "unannotate", "sample_perfect_tile", "storage_align", "add_unit_loop", "bind"}
+DULL = {"annotate", "unannotate", "sample_perfect_tile", "storage_align", "add_unit_loop", "bind",
+        "merge", "tensorize", "rolling_buffer"}
 # they say themselves that they may change results
 UNCHECKED = {"unsafe_set_dtype", "unsafe_hide_buffer_access"}
 # they change nothing

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_check import check
-from random_requests import Requests
+from random_requests import LOOKING, REQUESTS, UNCHECKED, Requests
 from various_programs import VARIOUS
 
 from unitylab.ir.errors import ScheduleError
 from unitylab.ir.structural import assert_structural_equal
 from unitylab.schedule import Schedule
+from unitylab.schedule.signature import PRIMITIVES
 from unitylab.script import parse
 
 EXAMPLES = -(-int(os.environ.get("RANDOM_SCHEDULES", 3 * len(VARIOUS))) // len(VARIOUS))
@@ -42,3 +43,7 @@ def test_legal_steps_change_no_result(program, rng):
     again = Schedule(before)
     sch.trace.apply_to(again)
     assert_structural_equal(again.mod, sch.mod)
+
+
+def test_every_primitive_is_asked_for():
+    assert set(PRIMITIVES) == set(REQUESTS) | LOOKING | UNCHECKED

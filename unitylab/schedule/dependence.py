@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from ..arith.analyzer import Analyzer
 from ..arith.regions import access_regions
 from ..ir import prim
+from ..ir.errors import ScheduleError
 from ..ir.prim import PrimExpr, Var, as_int
 from ..ir.structural import structural_equal
 from ..ir.tir import (REDUCE, SPATIAL, Block, BlockRealize, Buffer, BufferLoad, BufferRegion,
@@ -219,6 +220,9 @@ def bindings(realize: BlockRealize) -> dict[Var, PrimExpr]:
 
 def touched(nest: Nest, block: Block, top: For | None, regions, analyzer: Analyzer) -> list[Span]:
     """The box that regions of a block sweep in one iteration of loop `top` (None: of the scope)."""
+    if not regions:
+        raise ScheduleError(f"block {block.name} does not declare what it touches", span=block.span,
+                            hint="work on the blocks inside of it")
     realize = nest.realize(block)
     loops = nest.loops(block) if top is None else nest.loops_below(block, top)
     relaxer = Relaxer(loop_domain(loops), analyzer)

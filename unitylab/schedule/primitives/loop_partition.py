@@ -7,9 +7,10 @@ from ...arith.int_set import of_range, to_range
 from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
-from ...ir.tir import (SERIAL, THREAD_BINDING, Block, BlockRealize, BufferRegion, For, Range, Stmt,
-                       seq)
-from ...ir.visitor import Mutator, fresh_copy
+from ...ir.tir import (REDUCE, SERIAL, THREAD_BINDING, Block, BlockRealize, BufferRegion, For,
+                       Range, Stmt, seq)
+from ...ir.visitor import Mutator, collect, fresh_copy
+from ..dependence import bound_by
 from ..nest import Nest, child_realizes
 from ..signature import BOOL, FACTORS, LOOP, LOOPS, primitive
 from .loops import inferred
@@ -32,6 +33,7 @@ def loop_partition(nest: Nest, loop: For, factors: list,
     inside = child_realizes(loop.body)
     if not inside:
         raise ScheduleError(f"loop {loop.loop_var.name} holds no block")
+    _check_starts_once(loop, inside)
     ends = _ends(nest, loop, factors)
     name = f"{inside[0].block.name}_{loop.loop_var.name}"
     low, parts, made = loop.min, [], []
@@ -44,6 +46,17 @@ def loop_partition(nest: Nest, loop: For, factors: list,
     common = BlockRealize((), literal(True), _plain_block(f"{name}_common", seq(*parts)))
     nest.replace(loop, common)
     return made
+
+
+def _check_starts_once(loop: For, inside: list[BlockRealize]) -> None:
+    """A reduction that is cut would start anew in each part."""
+    for realize in inside:
+        block = realize.block
+        reduced = [it for it in bound_by(realize, loop.loop_var) if it.kind == REDUCE]
+        if reduced and any(b.init is not None for b in collect(block, Block)):
+            raise ScheduleError(f"loop {loop.loop_var.name} carries the reduction of block "
+                                f"{block.name}: its init would run in each part", span=block.span,
+                                hint="decompose_reduction first")
 
 
 def _plain_block(name: str, body: Stmt) -> Block:
