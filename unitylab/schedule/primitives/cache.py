@@ -12,6 +12,7 @@ from ...ir.visitor import Mutator
 from ..access import RenameBuffers, check_no_pointer
 from ..dependence import (consumers, read_and_written, read_buffers, siblings, touched,
                           written_buffers)
+from ..filled import why_not_filled
 from ..nest import Nest
 from ..regions import Span, clipped, contains, hull
 from ..signature import BLOCK, BLOCKS, INT, STR, optional, primitive
@@ -69,6 +70,10 @@ def cache_write(nest: Nest, block: Block, write_buffer_index: int, storage_scope
         raise ScheduleError(f"block {block.name} reads {buffer.name}, which it also writes: the "
                             f"cache would be read before it is filled", span=block.span,
                             hint="a block with an init starts from what the init writes")
+    hole = why_not_filled(nest, block, buffer)
+    if hole:
+        raise ScheduleError(f"block {block.name} may leave a part of the cache empty: {hole}",
+                            span=block.span, hint="declare the elements that it writes, no more")
     scope = nest.scope(block)
     readers = [b for b in consumers(nest, block) if b not in (consumer_blocks or ())]
     top = shared_loop(nest, block, readers)
