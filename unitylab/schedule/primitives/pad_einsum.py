@@ -10,9 +10,10 @@ from ...ir.tir import (REDUCE, SPATIAL, Block, BlockRealize, Buffer, BufferLoad,
                        BufferStore, For, IterVar, Range, Stmt, decl_buffer, seq)
 from ...ir.visitor import Mutator, collect
 from ..access import RenameBuffers, check_no_pointer
-from ..dependence import bound_by
+from ..dependence import bound_by, why_not_dominant
 from ..nest import Nest, child_realizes
 from ..signature import BLOCK, INT, list_of, primitive
+from .reindex import check_place
 
 
 @primitive(block=BLOCK, padding=list_of(INT))
@@ -38,11 +39,24 @@ def pad_einsum(nest: Nest, block: Block, padding: list[int]) -> None:
     _check_accesses(block, sizes, analyzer)
     pads = {r.buffer: _padded(r, sizes) for r in (*reads, *writes)}
     _check_zeros(block, sizes, set(pads))
+    _check_copies(nest, block, reads, writes)
     before = [_copy_in(r.buffer, pads[r.buffer], analyzer) for r in reads]
     after = [_copy_out(w.buffer, pads[w.buffer]) for w in writes]
     _grow(nest, realize, sizes, pads)
     _surround(nest, nest.now(block), before, after)
     nest.alloc(nest.scope(nest.now(block)), *pads.values())
+
+
+def _check_copies(nest: Nest, block: Block, reads, writes) -> None:
+    """Inputs are complete before the loops of the block, its results are used after them."""
+    reason = why_not_dominant(nest, block)
+    if reason:
+        raise ScheduleError(f"block {block.name} is neither complete nor a reduction: {reason}",
+                            span=block.span)
+    for r in reads:
+        check_place(nest, block, r.buffer, writes=False)
+    for w in writes:
+        check_place(nest, block, w.buffer, writes=True)
 
 
 def _check_padding(block: Block, padding: list[int]) -> None:

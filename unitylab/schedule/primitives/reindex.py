@@ -39,7 +39,7 @@ def reindex(nest: Nest, block: Block, buffer) -> Block:
     if not its:
         raise ScheduleError(f"block {block.name} uses one element of {old.name} only",
                             span=block.span)
-    _check_place(nest, block, old, writes)
+    check_place(nest, block, old, writes)
     _check_inside(nest, block, old, indices)
     new = decl_buffer(tuple(it.dom.extent for it in its), old.dtype, f"{old.name}_reindex",
                       scope=old.scope)
@@ -93,7 +93,8 @@ def _tidy(e, block: Block):
     return analyzer.simplify(e)
 
 
-def _check_place(nest: Nest, block: Block, buffer: Buffer, writes: bool) -> None:
+def check_place(nest: Nest, block: Block, buffer: Buffer, writes: bool) -> None:
+    """Refuses where a copy before (or after) all loops of a block would come too early (late)."""
     order = siblings(nest, block)
     for other in order:
         if other is block or buffer not in written_buffers(other):
