@@ -290,3 +290,23 @@ def main(x: T.Buffer(({n},), "float32"), y: T.Buffer(({lanes},), "float32")):
     x, y = np.arange(n, dtype=np.float32), np.zeros(lanes, np.float32)
     f(x, y)
     assert np.array_equal(y, x[::step])
+
+
+@pytest.mark.parametrize("rows", [9, 8])
+def test_digits_of_one_index_are_contiguous(rows):
+    """x[f // 7, f % 7] walks along memory; where that index is too large, the digit is named."""
+    ex = build(parse(f"""
+@T.prim_func
+def main(x: T.Buffer((2, {rows}, 7), "float32"), y: T.Buffer((2, 63), "float32")):
+    for i in range(2):
+        for f in T.vectorized(63):
+            y[i, f] = x[(i * 63 + f) // 63, (i * 63 + f) % 63 // 7, (i * 63 + f) % 7]
+"""), "native -threads=1")
+    x, y = np.arange(14 * rows, dtype=np.float32).reshape(2, rows, 7), np.zeros((2, 63), "f")
+    if rows == 9:
+        ex["main"](x, y)
+        assert np.array_equal(y, x.reshape(2, 63))
+        assert "load <63 x float>" in ex.source("llvm-input")
+    else:
+        with pytest.raises(BoundsError, match="index 8 is outside of dimension 1 of 'x'"):
+            ex["main"](x, y)

@@ -1,5 +1,6 @@
-"""Rules for what moves memory: windows, prefix sums, choices, copies with conditions. Each result
-is compared with the operator's NumPy reference in the interpreter, at even, odd and symbolic sizes."""
+"""Rules for what moves memory: windows, prefix sums, choices, copies with conditions.
+
+Each result is compared with the operator's reference in the interpreter, at even and odd sizes."""
 
 import numpy as np
 import pytest
@@ -148,3 +149,17 @@ def test_large_rows_are_streamed_and_fetched_ahead():
     assert '"prefetch": 8192' in script and '"nontemporal": True' in script
     small = ul.Sequential(pipelines.default)(graph("R.nn.softmax(x0, axis=-1)", (16, 64)))
     assert "nontemporal" not in small.script()
+
+
+@pytest.mark.parametrize("shape", [(2, 64, 7, 7), (1, 3, 5, 5), (4, 1, 3), (1, 1, 1, 1), (3, 9)])
+def test_images_of_odd_sizes_are_walked_in_whole_vectors(shape):
+    mod = graph("R.nn.relu(R.add(x0, x1))", shape, shape)
+    for target in TARGETS:
+        both(mod, floats(*shape), floats(*shape)[::-1].copy(), target=target)
+    source = ul.build(mod, TARGETS[0]).source("llvm-input")
+    assert "sdiv <" not in source and "insertelement <64 x float>" not in source
+
+
+def test_sums_over_several_axes_are_walked_in_whole_vectors():
+    mod = graph("R.mean(x0, axis=[2, 3], keepdims=True)", (2, 33, 7, 7))
+    assert "load <32 x float>" in ul.build(mod, TARGETS[0]).source("llvm-input")

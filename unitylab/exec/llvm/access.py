@@ -11,6 +11,7 @@ from ...ir.prim import PrimExpr
 from ...ir.tir import Buffer, BufferLoad, BufferStore
 from . import unit as codes
 from .arithmetic import convert, narrow_bfloat, type_suffix, widen_bfloat
+from .axes import Axis, joined_axis
 from .frame import Frame, Memory
 from .types import I32, I64, PTR, i64, known, lanes_of, memory_type, splat, with_lanes
 
@@ -133,13 +134,35 @@ class Access:
             raise BuildError(f"{buffer.name} has {len(memory.shape)} dimensions, "
                              f"{len(n.indices)} indices given", span=n.span)
         lanes = max((i.dtype.lanes for i in n.indices), default=1)
-        parts = [self._index(i) for i in n.indices]
+        axes = self._axes(n, memory)
+        parts = [self._index(a.index) for a in axes]
         if self.frame.unit.checked:
-            for d, (e, part) in enumerate(zip(n.indices, parts)):
-                self._check(n, memory, d, e, part, mask)
+            for a, part in zip(axes, parts):
+                if a.dim is not None:
+                    self._check(n, memory, a.dim, a.index, part, mask)
+        strides = [a.stride for a in axes]
         if lanes == 1 or all(p[1] is not None for p in parts):
-            return self._regular(buffer, memory, parts, lanes)
-        return self._lane_addresses(buffer, memory, parts, lanes)
+            return self._regular(buffer, memory.pointer, strides, parts, lanes)
+        return self._lane_addresses(buffer, memory.pointer, strides, parts, lanes)
+
+    def _axes(self, n: BufferLoad | BufferStore, memory: Memory) -> list[Axis]:
+        """The dimensions of an access; neighbours that are digits of one index (`f // 7`, `f % 7`)
+        are one, where that index is proven to lie inside."""
+        single = [Axis(e, extent, stride, d) for d, (e, extent, stride) in enumerate(
+            zip(n.indices, n.buffer.shape, memory.strides))]
+        groups: list[tuple[Axis, list[Axis]]] = []  # the first first: a joined one, its parts
+        for axis in reversed(single):
+            joined = joined_axis(axis, groups[0][0]) if groups else None
+            if joined is None:
+                groups.insert(0, (axis, [axis]))
+            else:
+                groups[0] = joined, [axis, *groups[0][1]]
+        return [a for joined, parts in groups
+                for a in ([joined] if len(parts) == 1 or self._proven(joined) else parts)]
+
+    def _proven(self, axis: Axis) -> bool:
+        return not self.frame.unit.checked or \
+            all(self.frame.bounds.inside(axis.index, axis.extent))
 
     def _index(self, e: PrimExpr) -> tuple[ir.Value, ir.Value | None]:
         """(base, stride from lane to lane); (vector, None) if it is not regular."""
@@ -157,29 +180,30 @@ class Access:
         wide = with_lanes(I64, lanes_of(value))
         return (self.b.sext if t.kind == "int" else self.b.zext)(value, wide)
 
-    def _regular(self, buffer: Buffer, memory: Memory, parts, lanes: int):
-        offset = self._offset(memory, [p[0] for p in parts])
-        first = self._element(buffer, memory.pointer, offset)
+    def _regular(self, buffer: Buffer, pointer: ir.Value, strides, parts, lanes: int):
+        offset = self._offset(strides, [p[0] for p in parts])
+        first = self._element(buffer, pointer, offset)
         if lanes == 1:
             return first
-        step = self._offset(memory, [p[1] for p in parts])
+        step = self._offset(strides, [p[1] for p in parts])
         if known(step) == 1:
             return first
-        return Steps((self._element(buffer, memory.pointer,
+        return Steps((self._element(buffer, pointer,
                                     self._add(offset, self._mul(step, i64(k))))
                       for k in range(lanes)), known(step))
 
-    def _lane_addresses(self, buffer: Buffer, memory: Memory, parts, lanes: int) -> list[ir.Value]:
+    def _lane_addresses(self, buffer: Buffer, pointer: ir.Value, strides, parts,
+                        lanes: int) -> list[ir.Value]:
         result = []
         for k in range(lanes):
             at = [self.b.extract_element(base, ir.Constant(I32, k)) if stride is None
                   else self._add(base, self._mul(stride, i64(k))) for base, stride in parts]
-            result.append(self._element(buffer, memory.pointer, self._offset(memory, at)))
+            result.append(self._element(buffer, pointer, self._offset(strides, at)))
         return result
 
-    def _offset(self, memory: Memory, indices) -> ir.Value:
+    def _offset(self, strides, indices) -> ir.Value:
         total: ir.Value = i64(0)
-        for index, stride in zip(indices, memory.strides):
+        for index, stride in zip(indices, strides):
             total = self._add(total, self._mul(index, stride))
         return total
 

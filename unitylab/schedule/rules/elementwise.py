@@ -9,10 +9,10 @@ from ...ir.prim import as_int
 from ..handles import BlockRV, LoopRV
 from ..patterns import injective_chain, is_injective
 from ..schedule import Schedule
-from .reduction import LANES, fetch_ahead, in_lanes, stream
+from .reduction import LANES, ROW_LANES, fetch_ahead, fuse_contiguous, in_lanes, stream
 from .scheduling import Scheduling
 
-FLAT_LANES = (64, 32, 16, 8)  # the vectors of flattened loops, the best first
+WORTH_LANES = 256  # iterations from which the vectors of a loop are hardly cut short at its end
 
 
 def rows(s: Scheduling, block: BlockRV) -> bool:
@@ -27,7 +27,9 @@ def rows(s: Scheduling, block: BlockRV) -> bool:
     if injective_chain(s.sch.get(block)) and not _shared(s, block):
         flatten(s, block)
     loops = s.sch.get_loops(block)
-    if loops and in_lanes(s, block, loops[-1]):
+    if loops and LANES in s.sch.get(loops[-1]).annotations:
+        stream(s, block, loops[-1])
+    elif loops and in_lanes(s, block, loops[-1]):
         stream(s, block, loops[-1])
     else:
         s.vectorize_last(block)
@@ -54,6 +56,7 @@ def gather(s: Scheduling, block: BlockRV, row: LoopRV) -> None:
         if s.attempt("compute_at", producer, row):
             s.placed.add(node.name)
             gather(s, producer, row)
+            fuse_contiguous(s, producer)
             loops = s.sch.get_loops(producer)
             if loops and s.sch.get(loops[-1]) is not s.sch.get(row):
                 in_lanes(s, producer, loops[-1])
@@ -85,15 +88,15 @@ def _trips(sch: Schedule, block: BlockRV):
 
 
 def flatten(s: Scheduling, block: BlockRV) -> None:
-    """All loops as one, cut into vectors, where memory is walked in order anyway."""
+    """Loops as one, which memory is walked along in order, where the innermost one alone does not
+    fill vectors. With threads the outermost one is left to them if the others are enough."""
     loops = s.sch.get_loops(block)
     extents = [as_int(s.sch.get(l).extent) for l in loops]
-    if None in extents or not extents:
+    if None in extents or len(loops) < 2 or extents[-1] % ROW_LANES == 0:
         return
-    total = math.prod(extents)
-    lanes = next((n for n in FLAT_LANES if total % n == 0), None)
-    if lanes is None or extents[-1] % lanes == 0:
-        return
-    fused = s.sch.fuse(*loops)
-    _, inner = s.sch.split(fused, [None, lanes])
-    s.attempt("vectorize", inner)
+    first = next((k for k, e in enumerate(extents) if e != 1), 0)
+    if s.target.threads > 1 and math.prod(extents[first + 1:]) >= WORTH_LANES:
+        loops = loops[first + 1:]
+    if len(loops) > 1:
+        fused = s.sch.fuse(*loops)
+        s.attempt("annotate", fused, LANES, ROW_LANES)

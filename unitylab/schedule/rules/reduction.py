@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ...ir.prim import Call, Div, Var, as_int
-from ...ir.tir import REDUCE, SPATIAL, Block, BufferLoad
+from ...ir.tir import REDUCE, SPATIAL, Block, BufferLoad, BufferStore
 from ...ir.visitor import collect, free_vars
 from ..handles import BlockRV, LoopRV
 from ..patterns import is_reduction, strides_of
@@ -24,8 +24,38 @@ def row_reduction(s: Scheduling, block: BlockRV) -> bool:
     them in each lane."""
     node = s.sch.get(block)
     loops = s.sch.get_loops(block)
-    reduces = node.init is not None and any(it.kind == REDUCE for it in node.iter_vars)
-    return reduces and bool(loops) and in_lanes(s, block, loops[-1])
+    if node.init is None or not loops or all(it.kind != REDUCE for it in node.iter_vars):
+        return False
+    return fuse_contiguous(s, block) or in_lanes(s, block, loops[-1])
+
+
+def fuse_contiguous(s: Scheduling, block: BlockRV) -> bool:
+    """The innermost loops of a reduction as one in lanes, where memory is walked along in order and
+    the last one alone does not fill vectors."""
+    node, loops = s.sch.get(block), s.sch.get_loops(block)
+    by_var = s.loop_of_var(block, loops)
+    reduce = [it for it in node.iter_vars if it.kind == REDUCE and it.var in by_var]
+    sizes = [as_int(it.dom.extent) for it in reduce]
+    if len(reduce) < 2 or None in sizes or sizes[-1] % ROW_LANES == 0 or \
+            [by_var[it.var] for it in reduce] != loops[-len(reduce):] or \
+            not isinstance(node.body, BufferStore) or \
+            not all(_in_order(l, [it.var for it in reduce], sizes)
+                    for l in collect(node.body.value, BufferLoad)):
+        return False
+    fused = s.sch.fuse(*loops[-len(reduce):])
+    return bool(s.attempt("annotate", fused, LANES, ROW_LANES))
+
+
+def _in_order(load: BufferLoad, variables: list[Var], sizes: list[int]) -> bool:
+    """Whether a load does not move with the variables, or they are its last indices and cover
+    these dimensions."""
+    used = [v for i in load.indices for v in free_vars(i)]
+    if not any(v in used for v in variables):
+        return True
+    count = len(variables)
+    return list(load.indices[-count:]) == variables and \
+        [as_int(e) for e in load.buffer.shape[-count:]] == sizes and \
+        sum(v in variables for v in used) == count and not load.buffer.strides
 
 
 def in_lanes(s: Scheduling, block: BlockRV, loop: LoopRV) -> bool:

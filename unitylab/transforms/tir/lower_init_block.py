@@ -115,11 +115,15 @@ def _reads_own_element(block: Block) -> bool:
     """Whether the body reads what the init writes only where the init writes it."""
     written = {s.buffer: s.indices for s in collect(block.init, tir.BufferStore)}
     data = {b.data for b in written}
+    single = {it.var: it.dom.min for it in block.iter_vars if prim.as_int(it.dom.extent) == 1}
+
+    def equal(a: PrimExpr, b: PrimExpr) -> bool:
+        return a is b or structural_equal(fold_substitute(a, single), fold_substitute(b, single))
     for load in collect(block.body, BufferLoad):
         if load.buffer.data in data:
             at = written.get(load.buffer)
             if at is None or len(at) != len(load.indices) or \
-                    any(a is not b for a, b in zip(at, load.indices)):
+                    not all(map(equal, at, load.indices)):
                 return False
     return not any(isinstance(load.buffer.data, Var) and load.buffer.data in data
                    for load in collect(block.init, BufferLoad))
