@@ -60,7 +60,8 @@ BOTH = {"exp": (np.exp, 1.5), "exp2": (np.exp2, 1.5), "log": (np.log, 1.5), "log
         "expm1": (np.expm1, 3), "tanh": (np.tanh, 3.5), "sigmoid": (_sigmoid, 3),
         "rsqrt": (lambda x: 1 / np.sqrt(x), 2)}
 SINGLE = {"log2": (np.log2, 2.5), "log10": (np.log10, 2.5), "erf": (_erf, 3),
-          "exp10": (lambda x: np.power(10.0, x), 1.5)}
+          "exp10": (lambda x: np.power(10.0, x), 1.5),
+          "sin": (np.sin, 2), "cos": (np.cos, 2), "tan": (np.tan, 4), "atan": (np.arctan, 2)}
 SINGLES = {**BOTH, **SINGLE}
 
 
@@ -70,6 +71,26 @@ def test_float32_over_the_whole_range(name):
     x = samples("float32")
     with np.errstate(all="ignore"):
         assert_within(apply(name, x), reference(x.astype("f8")), ulps)
+
+
+@pytest.mark.parametrize("lanes", [4, 16, 24, 64])
+@pytest.mark.parametrize("name", ["exp", "exp2", "sin", "cos", "tan", "atan"])
+def test_explicit_vectors(name, lanes):
+    """The same in vectors of any length, a single lane of which may be far out."""
+    f = build(parse(f"""
+@T.prim_func
+def f(A: T.Buffer((960,), "float32"), B: T.Buffer((960,), "float32")):
+    for i in range({960 // lanes}):
+        for j in T.vectorized({lanes}):
+            B[i * {lanes} + j] = T.{name}(A[i * {lanes} + j])
+"""), "native -threads=1")["f"]
+    reference, ulps = SINGLES[name]
+    x = np.random.default_rng(lanes).uniform(-90, 90, 960).astype("f4")
+    x[[5, 700]] = 1e30, np.nan
+    got = np.empty_like(x)
+    f(x, got)
+    with np.errstate(all="ignore"):
+        assert_within(got, reference(x.astype("f8")), ulps)
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant <= 52, reason="no wider floats here")
