@@ -163,3 +163,18 @@ def test_images_of_odd_sizes_are_walked_in_whole_vectors(shape):
 def test_sums_over_several_axes_are_walked_in_whole_vectors():
     mod = graph("R.mean(x0, axis=[2, 3], keepdims=True)", (2, 33, 7, 7))
     assert "load <32 x float>" in ul.build(mod, TARGETS[0]).source("llvm-input")
+
+
+@pytest.mark.parametrize("shape, axes", [
+    ((101, 77), (1, 0)), ((33, 400), (1, 0)), ((3, 63, 65), (0, 2, 1)), ((40, 5, 36), (2, 1, 0)),
+    ((4096, 3), (1, 0)), ((2, 64, 36), (0, 2, 1)), ((300, 301), (1, 0))])
+def test_transposes_of_odd_sizes(shape, axes):
+    mod = graph(f"R.permute_dims(x0, axes={list(axes)})", shape)
+    for target in TARGETS:
+        both(mod, floats(*shape), target=target)
+
+
+def test_transposes_of_unknown_sizes():
+    mod = graph("R.permute_dims(x0, axes=[1, 0])", ("n", "m"))
+    for shape in ((3, 5), (64, 100), (1, 1), (0, 3), (100, 33), (32, 16)):
+        both(mod, floats(*shape))

@@ -1,6 +1,6 @@
 """sin, cos, tan and atan of float32.
 
-The argument is brought near zero in float64, whose 53 bits are enough up to 2**50. Beyond, it goes by
+The argument is brought near zero in float64, whose 53 bits are enough to 2**50. Beyond it goes by
 a table of 2/pi: a vector only where a lane needs it, a scalar always, so that loops of scalars have
 no branch.
 """
