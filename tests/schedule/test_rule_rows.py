@@ -136,7 +136,8 @@ def test_paddings(width, pad):
     ("R.nn.layer_norm(x0, x1, x2, axes=[-2, -1], epsilon=1e-5)", [(3, 6, 11), (6, 11), (6, 11)]),
     ("R.mean(x0, axis=[2, 3], keepdims=True)", [(2, 33, 7, 7)]),
     ("R.nn.relu(R.add(x0, x1))", [(2, 5, 7, 7), (2, 5, 7, 7)]),
-    ("R.max(x0, axis=[1])", [(5, 9, 33)]),
+    ("R.max(x0, axis=[1])", [(5, 9, 33)]), ("R.tile(x0, repeats=[2, 3])", [(3, 100)]),
+    ("R.tile(x0, repeats=[2, 3])", [(3, 7)]), ("R.tile(x0, repeats=[1, 30])", [(3, 65)]),
     ("R.take(x0, R.const([3, 0, 2, 2], 'int64'), axis=1)", [(5, 4)])])
 def test_other_axes_and_odd_shapes(expression, shapes):
     for target in TARGETS:

@@ -73,3 +73,22 @@ def test_too_many_cuts_leave_the_loop():
     condition = " or ".join(f"(j > {k} and j < {k + 2})" for k in range(0, 60, 3))
     func = program(condition, extent=60)
     assert len(cut(func)) == 1
+
+
+def test_repetitions_are_cut_where_they_begin_anew():
+    func = parse("""
+@T.prim_func
+def main(x: T.Buffer((64,), "float32"), y: T.Buffer((64,), "float32"), n: T.int64):
+    for j in range(200):
+        if j // 64 == 2:
+            y[j % 64] = x[j % 64] + T.Cast("float32", j // 64)
+""")
+    parts = cut(func)
+    assert [(int(p.min.value), int(p.extent.value)) for p in parts] == [
+        (0, 64), (64, 64), (128, 64), (192, 8)]
+    assert np.array_equal(run(func.replace(body=seq(*parts))), run(func))
+
+
+def test_short_repetitions_stay():
+    func = program("j % 5 < 2")
+    assert len(cut(func)) == 1

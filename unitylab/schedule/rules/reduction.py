@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ...ir.prim import Call, Div, Var, as_int
+from ...ir.prim import Call, Div, FloorMod, Var, as_int
 from ...ir.tir import REDUCE, SPATIAL, Block, BufferLoad, BufferStore
-from ...ir.visitor import collect, free_vars
+from ...ir.visitor import collect, free_vars, substitute
 from ..handles import BlockRV, LoopRV
 from ..patterns import is_reduction, strides_of
 from .scheduling import Scheduling
@@ -65,13 +65,20 @@ def in_lanes(s: Scheduling, block: BlockRV, loop: LoopRV) -> bool:
             LANES in s.sch.get(loop).annotations:
         return False
     var = variable_of(s, block, loop)
-    if var is None or any(d not in (0, 1) for d in strides_of(node, var)):
+    if var is None or any(d not in (0, 1) for d in strides_of(_unrolled(node, var), var)):
         return False
     if not s.attempt("annotate", loop, LANES, ROW_LANES):
         return False
     if any(var not in free_vars(d.b) for d in collect(node.body, Div)):
         s.attempt("annotate", loop, "reciprocal", True)  # rows share their divisor
     return True
+
+
+def _unrolled(block: Block, var: Var) -> Block:
+    """The block without long repetitions along `var`, at whose beginnings loops in lanes are cut."""
+    long = {d: var for d in collect(block.body, FloorMod)
+            if d.a is var and (as_int(d.b) or 0) >= ROW_LANES}
+    return substitute(block, long)
 
 
 def stream(s: Scheduling, block: BlockRV, loop: LoopRV) -> None:
