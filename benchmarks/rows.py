@@ -1,10 +1,13 @@
 """Memory-bound kernels without any schedule of the user, beside other libraries.
 
-    python benchmarks/rows.py [--threads 1,2] [--rows REGEX] [--compile] [--rounds 7]
+    python benchmarks/rows.py [--threads 1,2] [--rows REGEX] [--compile] [--rounds 7] [--peak FILE]
 
 Each thread count is a process of its own, in which ours and all peers take turns on the same
 arrays. Shown: the best peer's time over ours (medians over the rounds), and GB/s by the bytes
-that must be moved at least. `--compile` includes torch.compile.
+that must be moved at least. `--compile` includes torch.compile. `--peak` names a script with a
+function `build()`, which gives a C library that copies memory (`mem_init(floats)`,
+`mem_secs(kind, floats, times, threads)`, kinds 1 and 3): its faster copy of as many bytes takes
+turns too, and our share of its rate is shown.
 
 glibc is told to keep freed memory and to use huge pages, so that allocating results is not what
 is measured.
@@ -13,6 +16,8 @@ is measured.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import importlib.util
 import os
 import re
 import statistics
@@ -97,7 +102,21 @@ def slice_time(run, seconds: float = 0.06) -> float:
     return statistics.median(times)
 
 
-def measure(name: str, threads: int, compiled: bool, rounds: int) -> float:
+def copier(script: str, moved: int, threads: int):
+    """A function that gives the seconds of the fastest plain copy which moves so many bytes."""
+    spec = importlib.util.spec_from_file_location("peak", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    library, count = module.build(), ctypes.c_long(max(moved // 8, 4096))
+    library.mem_init(count)
+
+    def fastest() -> float:
+        return min(library.mem_secs(kind, count, ctypes.c_long(1), threads)
+                   for kind in (1, 3) for _ in range(3))
+    return fastest
+
+
+def measure(name: str, threads: int, compiled: bool, rounds: int, peak: str) -> float:
     import rows_peers
     rows_peers.THREADS = threads
     arrays = arrays_of(ROWS[name][0])
@@ -108,20 +127,24 @@ def measure(name: str, threads: int, compiled: bool, rounds: int) -> float:
     want = {p: np.asarray(r()) for p, r in runs.items()}
     for peer, value in want.items():
         np.testing.assert_allclose(want["ours"], value, rtol=2e-4, atol=2e-3, err_msg=peer)
+    moved = 2 * ROWS[name][2] if name.startswith("take") else \
+        ROWS[name][2] + sum(a.nbytes for a in arrays)
+    copy, copies = copier(peak, moved, threads) if peak and moved > 1 << 20 else None, []
     times = {p: [] for p in runs}
     for _ in range(rounds):
+        if copy is not None:
+            copies.append(copy())
         for peer, run in runs.items():
             times[peer].append(slice_time(run))
             sleep(0.002)
     middle = {p: statistics.median(t) for p, t in times.items()}
     best = min((p for p in middle if p != "ours"), key=middle.get)
-    moved = ROWS[name][2] + sum(a.nbytes for a in arrays)
-    if name.startswith("take"):
-        moved = 2 * ROWS[name][2]
     ratio = middle[best] / middle["ours"]
     rest = "  ".join(f"{p} {moved / t / 1e9:.1f}" for p, t in middle.items() if p != "ours")
     own = middle["ours"]
-    print(f"{name:20s} x{threads} {own * 1e6:10.1f} µs {moved / own / 1e9:6.1f} GB/s  best/ours {ratio:5.2f} ({best})   GB/s of peers: {rest}", flush=True)
+    share = f"{statistics.median(copies) / own:4.0%} of a copy  " if copies else ""
+    print(f"{name:20s} x{threads} {own * 1e6:10.1f} µs {moved / own / 1e9:6.1f} GB/s  {share}"
+          f"best/ours {ratio:5.2f} ({best})   GB/s of peers: {rest}", flush=True)
     return ratio
 
 
@@ -133,7 +156,7 @@ def run_all(args) -> None:
         torch.set_num_threads(threads)
     except ImportError:
         pass
-    ratios = [measure(n, threads, args.compile, args.rounds) for n in ROWS
+    ratios = [measure(n, threads, args.compile, args.rounds, args.peak) for n in ROWS
               if re.search(args.rows, n)]
     if ratios:
         print(f"threads {threads}: geometric mean {statistics.geometric_mean(ratios):.2f}, "
@@ -146,6 +169,7 @@ def main() -> None:
     parser.add_argument("--rows", default="")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--peak", default="")
     args = parser.parse_args()
     if os.environ.get("ROWS_THREADS") == args.threads:
         run_all(args)
@@ -154,7 +178,8 @@ def main() -> None:
         counts = {k: n for k in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                                  "NUMBA_NUM_THREADS", "ROWS_THREADS")}
         command = [sys.executable, __file__, "--threads", n, "--rows", args.rows, "--rounds",
-                   str(args.rounds), *(["--compile"] if args.compile else [])]
+                   str(args.rounds), "--peak", args.peak,
+                   *(["--compile"] if args.compile else [])]
         subprocess.run(command, env={**os.environ, **ENVIRONMENT, **counts}, check=False)
 
 
