@@ -75,7 +75,7 @@ def in_lanes(s: Scheduling, block: BlockRV, loop: LoopRV) -> bool:
 
 
 def _unrolled(block: Block, var: Var) -> Block:
-    """The block without long repetitions along `var`, at whose beginnings loops in lanes are cut."""
+    """The block without long repetitions along `var`: loops in lanes are cut where they begin."""
     long = {d: var for d in collect(block.body, FloorMod)
             if d.a is var and (as_int(d.b) or 0) >= ROW_LANES}
     return substitute(block, long)

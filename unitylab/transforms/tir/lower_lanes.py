@@ -16,6 +16,7 @@ from ...ir.transform import Pass, Recorder
 from ...ir.visitor import Mutator, collect, free_vars, fresh_copy, substitute
 from .choosing_reduction import choice_of, choose_in_lanes
 from .cut_at_conditions import cut_at_conditions
+from .joined_reduction import joined_reduction, last_reduction, reduction
 from .lower_vectorized_loop import independent
 
 LANES = "lanes"
@@ -23,7 +24,6 @@ RECIPROCAL = "reciprocal"
 STRAIGHT = 16  # the vector that the rest of a loop of unknown extent is cut into
 COPIES = 4     # of a vector in one iteration: written out whole, a row spills all registers
 CHOICES = 32   # lanes of reductions that keep two numbers a lane
-COMBINERS = (prim.Add, prim.Mul, prim.Min, prim.Max)
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,18 @@ class _Loops(Mutator):
     def __init__(self, name: str, recorder: Recorder):
         super().__init__()
         self.name, self.recorder = name, recorder
+
+    def visit_SeqStmt(self, n: tir.SeqStmt) -> Stmt:
+        """A reduction of what the loop before has made joins that loop."""
+        done: list[Stmt] = []
+        for stmt in n.stmts:
+            joined = joined_reduction(done, stmt)
+            if joined is not None and self.recorder.wants("lanes joined", stmt):
+                done = joined
+                self.recorder.record("lanes joined", stmt, joined[-1], self.name)
+            else:
+                done.append(stmt)
+        return tir.seq(*map(self.visit, done))
 
     def visit_For(self, loop: For) -> Stmt:
         new = self.rebuild(loop)
@@ -87,7 +99,7 @@ def in_lanes(loop: For, lanes: int) -> Stmt:
     if loop.kind not in (tir.SERIAL, tir.VECTORIZED) or loop.step is not None:
         return loop
     serial = loop.replace(kind=tir.SERIAL)
-    store = reduction(serial)
+    store = reduction(serial) or last_reduction(serial)
     if store is not None:
         return _reduce(serial, store, lanes)
     choice = choice_of(serial)
@@ -96,24 +108,6 @@ def in_lanes(loop: For, lanes: int) -> Stmt:
     if not independent(serial):
         return loop
     return tir.seq(*(p for part in cut_at_conditions(serial) for p in pieces(part, lanes)))
-
-
-def reduction(loop: For) -> BufferStore | None:
-    """The store `s[i] = s[i] op value` that is all of a loop which does not choose `i`."""
-    stmt = loop.body
-    while isinstance(stmt, AttrStmt):
-        stmt = stmt.body
-    if not isinstance(stmt, BufferStore) or stmt.predicate is not None:
-        return None
-    e, own = stmt.value, stmt.indices
-    if not isinstance(e, COMBINERS) or any(loop.loop_var in free_vars(i) for i in own):
-        return None
-    loads = [l for l in collect(e, BufferLoad) if l.buffer.data is stmt.buffer.data]
-    first = e.a
-    if len(loads) != 1 or loads[0] is not first or first.buffer is not stmt.buffer or \
-            not all(structural_equal(a, b) for a, b in zip(first.indices, own)):
-        return None
-    return stmt
 
 
 # --- loops in pieces ------------------------------------------------------------------------
@@ -186,6 +180,8 @@ class _Partial(Mutator):
         return n.replace(body=inner.visit(n.body))
 
     def visit_BufferStore(self, n: BufferStore) -> BufferStore:
+        if n.buffer is not self.own:
+            return n
         value = n.value.replace(a=self.partial[self.lane])
         return BufferStore(self.partial, value, (self.lane,), span=n.span)
 
