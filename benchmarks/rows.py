@@ -23,6 +23,7 @@ import re
 import statistics
 import subprocess
 import sys
+from functools import cache
 from time import perf_counter, sleep
 
 import numpy as np
@@ -55,6 +56,7 @@ ROWS = {
     "argmax_4096": ([(4096, 4096)], "R.argmax(x0, axis=1)", 1 << 15),
     "cumsum_4096x1024": ([(4096, 1024)], "R.cumsum(x0, axis=1)", 1 << 24),
 }
+MOST = 1 << 28  # bytes that the plain copy moves at most
 ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
                "MALLOC_TOP_PAD_": str(64 << 20), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
@@ -102,18 +104,23 @@ def slice_time(run, seconds: float = 0.06) -> float:
     return statistics.median(times)
 
 
-def copier(script: str, moved: int, threads: int):
-    """A function that gives the seconds of the fastest plain copy which moves so many bytes."""
+@cache
+def copy_library(script: str):
+    """The library that copies, with memory for the largest row."""
     spec = importlib.util.spec_from_file_location("peak", script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    library, count = module.build(), ctypes.c_long(max(moved // 8, 4096))
-    library.mem_init(count)
+    library = module.build()
+    library.mem_init(ctypes.c_long(MOST // 8))
+    return library
 
-    def fastest() -> float:
-        return min(library.mem_secs(kind, count, ctypes.c_long(1), threads)
-                   for kind in (1, 3) for _ in range(3))
-    return fastest
+
+def fastest_copy(script: str, moved: int, threads: int) -> float:
+    """The seconds of the fastest plain copy that moves so many bytes."""
+    library, count = copy_library(script), ctypes.c_long(min(moved, MOST) // 8)
+    seconds = min(library.mem_secs(kind, count, ctypes.c_long(1), threads)
+                  for kind in (1, 3) for _ in range(3))
+    return seconds * max(1, moved / MOST)
 
 
 def measure(name: str, threads: int, compiled: bool, rounds: int, peak: str) -> float:
@@ -129,11 +136,10 @@ def measure(name: str, threads: int, compiled: bool, rounds: int, peak: str) -> 
         np.testing.assert_allclose(want["ours"], value, rtol=2e-4, atol=2e-3, err_msg=peer)
     moved = 2 * ROWS[name][2] if name.startswith("take") else \
         ROWS[name][2] + sum(a.nbytes for a in arrays)
-    copy, copies = copier(peak, moved, threads) if peak and moved > 1 << 20 else None, []
-    times = {p: [] for p in runs}
+    times, copies = {p: [] for p in runs}, []
     for _ in range(rounds):
-        if copy is not None:
-            copies.append(copy())
+        if peak and moved > 1 << 20:
+            copies.append(fastest_copy(peak, moved, threads))
         for peer, run in runs.items():
             times[peer].append(slice_time(run))
             sleep(0.002)

@@ -1,6 +1,7 @@
 """Calls through machine code: the same results and errors, references counted, nothing kept."""
 
 import gc
+import subprocess
 import sys
 import threading
 import weakref
@@ -326,6 +327,25 @@ def main(x: R.Tensor((512, 512), "float32")):
 
 def test_symbols_of_the_code_exist():
     assert all(trampoline._symbols().values())
+
+
+def test_calls_without_known_layouts():
+    """Where NumPy's headers are not there, all calls are Python's."""
+    code = f"""
+import numpy as np
+np.get_include = lambda: "nowhere"
+import unitylab as ul
+from unitylab.exec.fast_call import FastCallable
+f = ul.build(ul.parse('''{ADD}'''), "native -threads=1")["main"]
+x = np.arange(16, dtype="float32")
+assert all(np.array_equal(f(x, x), x + x) for _ in range(3)) and not f._recipes
+try:
+    f(x)
+except ul.ir.errors.RuntimeCallError as e:
+    print(e)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "takes 2 arguments" in done.stdout, done.stderr
 
 
 torch = pytest.importorskip("torch")

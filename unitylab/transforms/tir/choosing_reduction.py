@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...ir import prim, tir
-from ...ir.prim import PrimExpr, Var, literal
+from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.structural import structural_equal
 from ...ir.tir import AttrStmt, Bind, Buffer, BufferLoad, BufferStore, For, SeqStmt, Stmt
-from ...ir.visitor import Mutator, free_vars, fresh_copy
+from ...ir.visitor import Mutator, collect, free_vars, fresh_copy, substitute
 
 _STRICT = (prim.GT, prim.LT)
 
@@ -27,6 +27,7 @@ class Choice:
     value: BufferStore
     new_place: PrimExpr
     new_value: PrimExpr
+    better: type  # GT: the largest value, LT: the smallest
 
 
 def choice_of(loop: For) -> Choice | None:
@@ -59,7 +60,7 @@ def _match(place: BufferStore, value: BufferStore, p: PrimExpr, v: PrimExpr) -> 
             and isinstance(tie.b.a, prim.EQ) and _same(tie.b.a.a, old_value)
             and _same(tie.b.a.b, v.false_value) and isinstance(tie.b.b, _STRICT)
             and _same(tie.b.b.a, old_place) and _same(tie.b.b.b, p.false_value))
-    return Choice(place, value, p.false_value, v.false_value) if fits else None
+    return Choice(place, value, p.false_value, v.false_value, type(better)) if fits else None
 
 
 def _same(a, b) -> bool:
@@ -73,16 +74,48 @@ def _is(store: BufferStore, load: PrimExpr) -> bool:
 
 def choose_in_lanes(loop: For, choice: Choice, lanes: int,
                     pieces: Callable[[For, int], list[Stmt]]) -> Stmt:
-    """Each lane keeps its own best, which starts with what is known; then lanes are compared."""
+    """Each lane keeps its own best, which starts with its first element or what is known; then
+    lanes are compared."""
+    whole = loop
     stores = (choice.place, choice.value)
     kept = {s.buffer: tir.decl_buffer((lanes,), s.buffer.dtype, f"{s.buffer.name}_lanes",
                                       scope="local") for s in stores}
-    every = prim.Ramp(literal(0, "int32"), literal(1, "int32"), lanes)
-    start = [BufferStore(kept[s.buffer], prim.Broadcast(s.buffer[s.indices], lanes), (every,))
-             for s in stores]
+    if _counts_up(loop, choice, lanes):
+        start, loop = _first_of_each(loop, choice, kept, lanes)
+    else:
+        every = prim.Ramp(literal(0, "int32"), literal(1, "int32"), lanes)
+        start = [BufferStore(kept[s.buffer], prim.Broadcast(s.buffer[s.indices], lanes), (every,))
+                 for s in stores]
     walk = [_Lanes(kept).visit(piece) for piece in pieces(loop, lanes)]
     return tir.seq(*map(tir.AllocBuffer, kept.values()), *start, *walk,
-                   _compare(loop, choice, kept, lanes))
+                   _compare(whole, choice, kept, lanes))
+
+
+def _counts_up(loop: For, choice: Choice, lanes: int) -> bool:
+    """Whether a lane meets its places in order, the smaller ones first, and each lane has one."""
+    extent = as_int(loop.extent)
+    parts = [p for p in collect(loop.body, prim.And) if isinstance(p.b, prim.LT)]
+    return extent is not None and extent >= lanes and choice.new_place is loop.loop_var and \
+        bool(parts)
+
+
+def _first_of_each(loop: For, choice: Choice, kept: dict[Buffer, Buffer],
+                   lanes: int) -> tuple[list[Stmt], For]:
+    """The first elements as what the lanes begin with; then an equal value later on is no better,
+    and places need not be compared."""
+    t = loop.loop_var.dtype
+    lane = Var("lane", t)
+    at = {loop.loop_var: loop.min + lane}
+    first = [BufferStore(kept[s.buffer], fresh_copy(substitute(new, at)), (lane,)) for s, new in (
+        (choice.place, choice.new_place), (choice.value, choice.new_value))]
+    start = For(lane, literal(0, t), literal(lanes, t), tir.VECTORIZED, tir.seq(*first))
+    place, value = (s.buffer[s.indices] for s in (choice.place, choice.value))
+    keep = (prim.GE if choice.better is prim.GT else prim.LE)(value, choice.new_value)
+    body = tir.seq(choice.place.replace(value=prim.Select(keep, place, choice.new_place)),
+                   choice.value.replace(value=prim.Select(keep, value, choice.new_value)))
+    count = literal(lanes, t)
+    return [start], loop.replace(min=loop.min + count, extent=literal(
+        as_int(loop.extent) - lanes, t), body=body)
 
 
 def _compare(loop: For, choice: Choice, kept: dict[Buffer, Buffer], lanes: int) -> Stmt:

@@ -9,9 +9,8 @@ from ...ir.dtypes import DataType
 from ...ir.module import IRModule
 from ...ir.node import FrozenDict
 from ...ir.prim import PrimExpr, Ramp, Var, as_int, literal
-from ...ir.structural import structural_equal
 from ...ir.te import max_value, min_value
-from ...ir.tir import AttrStmt, Buffer, BufferLoad, BufferStore, For, PrimFunc, Stmt
+from ...ir.tir import Buffer, BufferStore, For, PrimFunc, Stmt
 from ...ir.transform import Pass, Recorder
 from ...ir.visitor import Mutator, collect, free_vars, fresh_copy, substitute
 from .choosing_reduction import choice_of, choose_in_lanes
