@@ -12,10 +12,10 @@ from lab import chromium, lab_server, open_lab  # noqa: E402
 IMAGES = ROOT / "docs" / "images"
 
 
-def photograph(theme: str, notebook: str, cell: str, name: str, arrange) -> None:
+def photograph(theme: str, notebook: str, cell: str, name: str, arrange, size) -> None:
     """The workbench below the cell that contains `cell`, once `arrange(bench, page)` is done."""
     with lab_server(ROOT / "notebooks", theme) as server, chromium() as browser, \
-            open_lab(server, browser, size=(1500, 900)) as lab:
+            open_lab(server, browser, size=size) as lab:
         lab.open(notebook)
         lab.run_all()
         lab.command("application:toggle-left-area")
@@ -45,12 +45,12 @@ def tiled(bench, page) -> None:
         "e => { e.value = e.max * 0.6; e.dispatchEvent(new Event('input')); }")
 
 
-VIEWS = {"workbench": ("02_digits.ipynb", "ul.lab(cnn_session)", fused),
-         "loops": ("04_workbench.ipynb", "ul.lab(tuned)", tiled)}
+VIEWS = {"workbench": ("02_digits.ipynb", "ul.lab(cnn_session)", fused, (1500, 900)),
+         "loops": ("04_workbench.ipynb", "ul.lab(tuned)", tiled, (1850, 1000))}
 
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
-    for view, (notebook, cell, arrange) in VIEWS.items():
+    for view, (notebook, cell, arrange, size) in VIEWS.items():
         for theme in ("light", "dark"):
             if not sys.argv[1:] or {view, theme} & set(sys.argv[1:]):
-                photograph(theme, notebook, cell, view, arrange)
+                photograph(theme, notebook, cell, view, arrange, size)

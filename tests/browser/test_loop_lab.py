@@ -32,7 +32,9 @@ CELL = """
 def bench(lab):
     """The workbench on a matrix product, and nothing else in the notebook."""
     cell = nbformat.v4.new_code_cell(textwrap.dedent(CELL).strip())
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), lab.server.notebooks / "lab.ipynb")
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=kernel)
+    nbformat.write(notebook, lab.server.notebooks / "lab.ipynb")
     lab.open("lab.ipynb")
     lab.run_all()
     assert lab.errors() == []
@@ -100,7 +102,7 @@ def test_with_the_mouse(bench, lab):
 def test_with_the_keyboard_alone(bench, lab):
     """From the first split to a tile with its own initialisation, and back by undo."""
     press = lab.page.keyboard.press
-    bench.focus() if bench.get_attribute("tabindex") else row(bench, "loop i,").focus()
+    row(bench, "loop i,").focus()
     press("ArrowDown")
     expect(row(bench, "loop j,")).to_be_focused()
     press("s")
@@ -160,8 +162,11 @@ def test_the_order_is_played_and_the_caches_are_told(bench, lab):
     expect(order.get_by_role("button", name="play")).to_be_visible()
     lab.page.keyboard.press("Home")
     expect(order).to_contain_text("step 1 of")
-    painted = """c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-        return new Set(Array.from({length: d.length / 4}, (_, k) => d.slice(4*k, 4*k+3).join())).size; }"""
+    painted = """c => {
+        const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+        const pixel = (_, k) => d.slice(4 * k, 4 * k + 3).join();
+        return new Set(Array.from({length: d.length / 4}, pixel)).size;
+    }"""
     assert order.get_by_role("img", name="elements of C").evaluate(painted) >= 2
     caches = bench.get_by_label("caches", exact=True)
     expect(caches.get_by_role("row")).to_have_count(4)

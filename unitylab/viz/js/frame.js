@@ -9,8 +9,8 @@ const HELP = [["n", "next pass of the pipeline"], ["u r", "undo, redo"], ["/", "
   ["t", "side by side: graphs or texts"], ["g d", "next tab left, right"],
   ["1 … 5", "go to a region"],
   ["m", "measure"], ["a", "what can be done with the selection"],
-  ["in loops", "s split · f fuse · p parallel · v vectorize · u unroll · x rfactor · alt ↑ ↓ move"],
-  ["at blocks", "c cache · i inline · a compute at · d decompose · ctrl z undo"],
+  ["in loops", "s split · f fuse · p v u kinds · x rfactor · alt ↑ ↓ move · ctrl z undo"],
+  ["at blocks", "c cache · i inline · a compute at · d decompose"],
   ["in memory", "space play · ← → one step"], ["Esc", "back; nothing selected"]];
 
 class Frame {
