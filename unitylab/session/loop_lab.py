@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..exec import Timing, build
+from ..exec import Executable, Timing, build
 from ..exec.machine import machine
 from ..exec.timing import summary
 from ..ir.errors import UnityLabError, did_you_mean
@@ -119,14 +119,19 @@ class LoopLab:
             mod = IRModule({name: program}) if alone else at.module
             ex, args = build(mod, target=self.target), self._arguments(program)
             self.watch.check()
-            first = ex.time(name, *args, warmup=1, repeats=1)
-            if first.median < QUICK:
-                return ex.time(name, *args)
-            times = list(first.times)
-            while len(times) < RUNS:
-                self.watch.check()
-                times += ex.time(name, *args, warmup=0, repeats=1).times
-            known = {f: getattr(first, f) for f in ("flops", "bytes", "peak", "copy")}
-            return replace(summary(times), **known)
+            with self.watch.running():
+                return self._time(ex, name, args)
         finally:
             self.watch.start("")
+
+    def _time(self, ex: Executable, name: str, args: list) -> Timing:
+        """Many runs of a quick program, a few of a slow one."""
+        first = ex.time(name, *args, warmup=1, repeats=1)
+        if first.median < QUICK:
+            return ex.time(name, *args)
+        times = list(first.times)
+        while len(times) < RUNS:
+            self.watch.check()
+            times += ex.time(name, *args, warmup=0, repeats=1).times
+        known = {f: getattr(first, f) for f in ("flops", "bytes", "peak", "copy")}
+        return replace(summary(times), **known)

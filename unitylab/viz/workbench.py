@@ -205,7 +205,7 @@ ANSWERS = {
     "loop_traffic": lambda w, step, function: loop_view.loop_traffic(
         w.session.simulate(function, step)),
 }
-AT_ONCE = {"stop", "inspect", "loop_edits"}
+AT_ONCE = {"stop", "inspect", "loop_edits", "loop_order", "loop_traffic"}
 LONG = set(ANSWERS) - {"stop", "inspect", "undo", "redo", "checkout", "branch", "rename", "python"}
 
 
