@@ -195,7 +195,7 @@ def main() -> None:
     rows = [json.loads(line) for line in args.corpus.read_text().splitlines()]
     rows = [r for r in rows if r["kind"] == "schedule"
             and (args.only in r["test"] or args.only in r["trace"])]
-    outcomes, computed, left = Counter(), Counter(), []
+    outcomes, computed = Counter(), Counter()
     for row in rows:
         what, detail, sch = outcome(row)
         outcomes[what] += 1
@@ -204,12 +204,10 @@ def main() -> None:
             ran = limited_results(row, sch, args.limit)
             computed[ran.split(":")[0][:22]] += 1
         if what != "equal" or ran not in ("", "same results"):
-            left.append((what, ran, row, detail, sch))
-    for what, ran, row, detail, sch in sorted(left, key=lambda x: (x[0], x[2]["test"])):
-        if args.show or args.diff:
-            print(f"{what:18} {row['test']}  {detail} {ran}")
-        if args.diff and what == "differs":
-            diff(row, sch)
+            if args.show or args.diff:
+                print(f"{what:18} {row['test']}  {detail} {ran}", flush=True)
+            if args.diff and what == "differs":
+                diff(row, sch)
     for counter in (outcomes, computed):
         print(", ".join(f"{n} {k}" for k, n in counter.most_common()), f"of {counter.total()}")
 
