@@ -1,3 +1,6 @@
+import numpy as np
+
+from unitylab.interp import interpret
 from unitylab.ir.structural import assert_structural_equal
 from unitylab.script import parse
 from unitylab.transforms.tir.lower_init_block import LowerInitBlock
@@ -64,3 +67,23 @@ def test_init_stays_where_its_condition_holds_more_than_once():
 """
     assert "if vk == 0:" in LowerInitBlock()(parse(text.format("k // 2")))["main"].script()
     assert "sum_init" in LowerInitBlock()(parse(text.format("k")))["main"].script()
+
+
+def test_init_under_an_outer_reduction_loop_runs_in_its_first_iteration():
+    before = parse(HEAD + """
+    for i, k in T.grid(4, 2):
+        A[i, k] = T.float32(1)
+        for l in range(4):
+            with T.block("sum"):
+                vi = T.axis.spatial(4, i)
+                vk = T.axis.reduce(8, k * 4 + l)
+                with T.init():
+                    B[vi] = T.float32(0)
+                B[vi] = B[vi] + A[vi, vk]
+""")
+    after = LowerInitBlock()(before)
+    assert "T.where(k * 4 == 0)" in after["main"].script()
+    x, wanted, got = np.ones((4, 8), "float32"), np.empty(4, "float32"), np.empty(4, "float32")
+    interpret(before)["main"](x.copy(), wanted)
+    interpret(after)["main"](x.copy(), got)
+    np.testing.assert_array_equal(got, wanted)
