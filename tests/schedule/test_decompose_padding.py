@@ -92,7 +92,8 @@ def test_a_split_loop_keeps_its_predicate():
 def test_other_blocks_are_refused(change, message):
     text = PADDED.replace(*change)
     if "T.max" in change[1]:
-        text = text.replace("A[vi - 1, vj - 2], T.float32(0.5))", "A[vi % 6, vj % 7], T.float32(0))")
+        text = text.replace("A[vi - 1, vj - 2], T.float32(0.5))",
+                            "A[vi % 6, vj % 7], T.float32(0))")
     sch = Schedule(parse(text))
     block = sch.get_block("pad")
     before = sch.mod

@@ -92,3 +92,20 @@ def test_buffers_with_other_uses_are_refused(schedule):
         sch.reindex_cache_read(c, 0, "local", lambda i, j, k: (j, i))
     with pytest.raises(ScheduleError, match="there is no number 7"):
         sch.reindex_cache_read(c, 7, "local", lambda i, j, k: (j, i))
+
+
+@pytest.mark.parametrize("request_", [
+    lambda sch, b: sch.reindex_cache_read(b, 0, "local", lambda i: (i,)),
+    lambda sch, b: sch.reindex(b, ("read", 0))])
+def test_reads_under_a_condition_must_stay_inside(request_):
+    sch = Schedule(parse("""
+@T.prim_func
+def main(A: T.Buffer((6,)), B: T.Buffer((8,))):
+    with T.block("root"):
+        for i in range(8):
+            with T.block("B"):
+                vi = T.axis.spatial(8, i)
+                B[vi] = T.if_then_else(1 <= vi and vi < 7, A[vi - 1], T.float32(0))
+"""))
+    with pytest.raises(ScheduleError, match="block B reads A at vi - 1 under a condition"):
+        request_(sch, sch.get_block("B"))

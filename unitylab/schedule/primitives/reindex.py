@@ -9,8 +9,8 @@ from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.structural import structural_equal
 from ...ir.tir import (SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferLoad, BufferRegion,
-                       BufferStore, For, IterVar, Range, Stmt, decl_buffer, seq)
-from ...ir.visitor import Mutator, collect, free_vars, fold_substitute
+                       BufferStore, For, IfThenElse, IterVar, Range, Stmt, decl_buffer, seq)
+from ...ir.visitor import Mutator, collect, free_vars, fold_substitute, walk
 from ..access import check_no_pointer
 from ..dependence import siblings, why_not_dominant, written_buffers
 from ..nest import Nest
@@ -34,6 +34,8 @@ def reindex(nest: Nest, block: Block, buffer) -> Block:
         raise ScheduleError(f"block {block.name} is neither complete nor a reduction: {reason}",
                             span=block.span)
     indices = accessed_at(block, old)
+    if not writes:
+        check_inside(nest, block, old, indices)
     used = {v for i in indices for v in free_vars(i)}
     its = [it for it in block.iter_vars if it.var in used]
     if not its:
@@ -82,6 +84,21 @@ def _check_inside(nest: Nest, block: Block, buffer: Buffer, indices) -> None:
                                 f"may lie outside of it: a copy would use that place "
                                 f"unconditionally", span=block.span,
                                 hint="reindex the block that reads the padded copy")
+
+
+def check_inside(nest: Nest, block: Block, buffer: Buffer, indices) -> None:
+    """Refuses to copy what a block reads under a condition only, where the copy might reach outside
+    of the buffer."""
+    choices = [n for n in walk(block.body) if isinstance(n, (IfThenElse, prim.Select)) or
+               isinstance(n, prim.Call) and n.op in ("if_then_else", "tir.if_then_else")]
+    if not any(l.buffer is buffer for c in choices for l in collect(c, BufferLoad)):
+        return
+    analyzer = nest.analyzer(block)
+    for i, size in zip(indices, buffer.shape):
+        if not (analyzer.can_prove(i >= 0) and analyzer.can_prove(i < size)):
+            raise ScheduleError(f"block {block.name} reads {buffer.name} at {i.script()} under a "
+                                f"condition: a copy of all that would reach outside of it",
+                                span=block.span, hint="cache_read copies what is inside")
 
 
 def _tidy(e, block: Block):

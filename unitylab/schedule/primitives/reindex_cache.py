@@ -14,7 +14,7 @@ from ..dependence import siblings, written_buffers
 from ..nest import Nest
 from ..signature import BLOCK, INDEX_MAP, INT, STR, MapSource, primitive
 from .cache import child_of, pick_buffer, shared_loop
-from .reindex import Redirect, accessed_at
+from .reindex import Redirect, accessed_at, check_inside
 
 
 @primitive(returns=BLOCK, block=BLOCK, read_buffer_index=INT, storage_scope=STR,
@@ -39,6 +39,7 @@ def reindex_cache_read(nest: Nest, block: Block, read_buffer_index: int, storage
         raise ScheduleError(f"{old.name} is written by {', '.join(b.name for b in writers)}",
                             span=block.span, hint="one block, before the reader, may write it")
     plan = _Plan(nest, block, old, storage_scope, index_map)
+    check_inside(nest, block, old, plan.indices)
     top = shared_loop(nest, writers[0], [block]) if writers else None
     stmt, copy = plan.copy(top, into_cache=True)
     _redirect(nest, block, plan)
