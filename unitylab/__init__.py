@@ -16,7 +16,7 @@ from .ir.module import IRModule
 from .ir.prim import GlobalVar
 from .ir.structural import assert_structural_equal, structural_equal, structural_hash
 from .ir.transform import Pass, Recorder, Sequential
-from .schedule import DefaultSchedule, Schedule, TensorIntrin
+from .schedule import DefaultSchedule, PackWeights, Schedule, TensorIntrin
 from .script import parse
 from .session import Session
 from .verify import complaints, well_formed
@@ -24,6 +24,7 @@ from .viz import lab
 
 # passes that need schedules live in another room, people look for them here
 transforms.DefaultSchedule = DefaultSchedule
+transforms.PackWeights = PackWeights
 
 __version__ = "0.1.0"
 __all__ = ["BlockBuilder", "Executable", "GlobalVar", "IRModule", "Pass", "Recorder", "Schedule",

@@ -113,10 +113,10 @@ def test_an_offline_file_by_keyboard(browser, rfc, tmp_path):
     page.on("pageerror", lambda e: failures.append(str(e)))
     page.goto(f"file://{tmp_path / 'x.html'}")
     page.get_by_role("listbox", name="history").focus()
-    for _ in range(6):
+    for _ in range(STEPS - LEGAL):
         page.keyboard.press("ArrowUp")
         time.sleep(0.05)
-    expect(page.locator(".ul-step.ul-here")).to_have_attribute("data-step", "5")
+    expect(page.locator(".ul-step.ul-here")).to_have_attribute("data-step", str(LEGAL))
     page.keyboard.press("ArrowRight")
     expect(page.locator(".ul-rewrite")).to_have_count(2)
     page.keyboard.press("2")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from .. import transforms
 from ..ir.transform import Pass
 from ..schedule.default_schedule import DefaultSchedule
+from ..schedule.pack_weights import PackWeights
 from ..transforms import (AnnotateTIROpPattern, CancelPermutes, CanonicalizeBindings,
                           DeadCodeElimination, EliminateCommonSubexpr, FoldConstant, FuseOps,
                           FuseTIR, LegalizeOps, Normalize, RecognizeAttention, Simplify)
@@ -41,15 +42,17 @@ default: tuple[Pass, ...] = (
     AnnotateTIROpPattern(),
     FuseOps(copies=True),
     FuseTIR(),
-    DeadCodeElimination(),
     Simplify(),
+    PackWeights(),
+    FoldConstant(max_elements=1 << 28),
+    DeadCodeElimination(),
     DefaultSchedule(),
 )
 
 
 def all_passes() -> dict[str, type[Pass]]:
     """Every pass that a person can apply, by name: those of `transforms` and of `schedule`."""
-    found = {**transforms.all_passes(), DefaultSchedule.__name__: DefaultSchedule}
+    found = {**transforms.all_passes(), **{p.__name__: p for p in (DefaultSchedule, PackWeights)}}
     return {name: found[name] for name in sorted(found)}
 
 

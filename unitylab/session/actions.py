@@ -106,6 +106,8 @@ def why_not(name: str, mod: IRModule, value: Node | None, func: Node | None, oth
         reason = "nothing else computes the same"
     elif name == "DeadCodeElimination":
         reason = "its value is used"
+    elif name == "PackWeights":
+        reason = "reads no constant that its program would rather have in another layout"
     elif name == "DefaultSchedule":
         reason = "is scheduled" if func is not None and func.attrs.get("tir.is_scheduled") else \
             "no tensor program to schedule"

@@ -49,6 +49,17 @@ class Contraction:
             total *= extent
         return total
 
+    @property
+    def panel(self) -> int | None:
+        """How many columns lie together where the right factor is packed in panels:
+        `right[..., column // n, k, column % n]`."""
+        last = self.right.indices[-1] if isinstance(self.right, BufferLoad) else None
+        if not isinstance(last, prim.FloorMod) or last.a is not self.column.var:
+            return None
+        part = prim.FloorDiv(self.column.var, last.b)
+        found = any(structural_equal(i, part) for i in self.right.indices[:-1])
+        return as_int(last.b) if found else None
+
     def stride(self, e: PrimExpr, var: Var) -> int | None:
         """By how many elements the loads of `e` move with `var`; None where that is not known."""
         found = {_stride(l, var) for l in collect(e, BufferLoad)}

@@ -37,15 +37,16 @@ class Plan:
     near: int         # bytes that stay in the first-level cache beside what streams by
 
     @staticmethod
-    def of(c: Contraction, s: Scheduling, item: int = 0) -> Plan:
-        """`item`: bytes of a packed element where both factors are packed in another type."""
+    def of(c: Contraction, s: Scheduling, item: int = 0, packed: bool = False) -> Plan:
+        """`item`: bytes of a packed element where both factors are packed in another type;
+        `packed`: the right factor shall be packed whatever the rule would do."""
         size = item or c.output.dtype.itemsize
         lanes = max(1, s.target.lanes * 4 // c.output.dtype.itemsize)
         width = as_int(c.column.dom.extent)
         height = as_int(c.row.dom.extent) if c.row is not None else 1
-        pack_right = bool(item) or width is None or _scattered(c) or \
+        pack_right = bool(item) or packed or c.panel or width is None or _scattered(c) or \
             far_apart(c) and (height is None or height >= PACK_ROWS)
-        panel = _panel(width, lanes, height, pack_right)
+        panel = c.panel or _panel(width, lanes, height, pack_right)
         registers = s.target.cpu.registers * 3 // 4  # the others hold factors
         rows = _rows(height, registers // -(-panel // lanes))
         depth = c.depth or 1024
@@ -60,8 +61,8 @@ class Plan:
         block = _even(panels, max(1, most), threads if by_columns else 1)
         pack_left = bool(item) or pack_right and _packs_left(c, size)
         left_first = pack_left and _repeats_left(c, height, size)
-        return Plan(lanes, panel, rows, pack_left, pack_right, chunk, block, threads, by_columns,
-                    left_first, first // 2)
+        return Plan(lanes, panel, rows, pack_left, bool(pack_right) and not c.panel, chunk, block,
+                    threads, by_columns, left_first, first // 2)
 
 
 def _repeats_left(c: Contraction, height: int | None, size: int) -> bool:
