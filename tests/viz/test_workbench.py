@@ -188,7 +188,7 @@ def test_large_graphs_are_grouped_by_name(tmp_path):
 
 def test_two_branches_beside_each_other(page):
     page.result("all")
-    page.result("checkout", step=LAST - 5)  # before FuseOps
+    page.result("checkout", step=LEGAL + 1)  # before FuseOps
     page.result("branch", name="no fusion")
     page.result("apply", name="DefaultSchedule")
     left, right = page.result("beside", step=LAST + 1, base=LAST)
