@@ -135,6 +135,14 @@ def test_merge_past_a_block_that_needs_it_is_refused(schedule):
         sch.merge(sch.get_loops(b)[0], sch.get_loops(d)[0])
 
 
+def test_merge_into_a_reduction_that_is_not_complete_is_refused(schedule):
+    sch = schedule("rows")
+    s, d = sch.get_loops(sch.get_block("S")), sch.get_loops(sch.get_block("D"))
+    with pytest.raises(ScheduleError, match="loop j_m carries the reduction of block S"):
+        sch.merge(s[1], d[1])
+    sch.merge(s[0], d[0])
+
+
 def test_merge_of_other_shapes_is_refused(schedule):
     sch = schedule("matmul_relu")
     c, d = sch.get_loops(sch.get_block("C")), sch.get_loops(sch.get_block("D"))

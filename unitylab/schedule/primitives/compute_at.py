@@ -166,7 +166,7 @@ def _check_placed(nest: Nest, block: Block, loop: For) -> None:
     for other in blocks_in(loop.body):
         for b in read_buffers(block):
             if other is not block and any(w is b for w in written_buffers(other)):
-                _check_finished(nest, other, loop)
+                check_finished(nest, other, loop)
                 _refuse(why_not_covered(nest, other, block, b, loop))
         for b in written_buffers(block):
             if other is not block and any(r is b for r in read_buffers(other)):
@@ -174,7 +174,8 @@ def _check_placed(nest: Nest, block: Block, loop: For) -> None:
     check_loops_around(nest, block)
 
 
-def _check_finished(nest: Nest, producer: Block, loop: For) -> None:
+def check_finished(nest: Nest, producer: Block, loop: For) -> None:
+    """Refuses to use what a block makes inside of `loop` where that carries its reduction."""
     realize = nest.realize(producer)
     around = nest.loops(producer)
     for l in around[:around.index(loop) + 1]:

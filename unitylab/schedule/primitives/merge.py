@@ -9,6 +9,7 @@ from ...ir.tir import SERIAL, Block, For, SeqStmt, Stmt, seq
 from ..dependence import blocks_in, read_buffers, why_iterations_depend, written_buffers
 from ..nest import Nest
 from ..signature import LOOP, primitive
+from .compute_at import check_finished
 
 
 @primitive(returns=LOOP, loops=LOOP)
@@ -112,6 +113,8 @@ def _check_iterations(nest: Nest, loop: For, inside: list[list[Block]]) -> None:
                     if both:
                         raise ScheduleError(f"blocks {a.name} and {b.name} both write "
                                             f"{next(iter(both)).name}", span=b.span)
+                    if {*written_buffers(a)} & {*read_buffers(b)}:
+                        check_finished(nest, a, loop)
                     late = {*written_buffers(b)} & {*read_buffers(a)}
                     if late:
                         raise ScheduleError(f"block {b.name} overwrites {next(iter(late)).name}, "
