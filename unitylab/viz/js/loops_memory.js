@@ -175,7 +175,8 @@ const drawTraffic = (app, t) => {
     h("div", { class: "ul-table" }, h("table", {}, h("thead", {}, h("tr", {}, ["buffer",
       "accesses", "lines"].map((x) => h("th", { scope: "col" }, x)), t.levels.map((l) =>
       h("th", { scope: "col", title: l.text }, `${l.name} misses`)), h("th", { scope: "col",
-      title: "lines touched in between" }, "reuse"))), h("tbody", {}, t.buffers.map((b) => h("tr", {},
+      title: "lines touched in between" }, "reuse"))),
+    h("tbody", {}, t.buffers.map((b) => h("tr", {},
       h("th", { scope: "row" }, b.name, b.scope !== "global" && h("small", {}, ` ${b.scope}`)),
       h("td", {}, counted(b.accesses)), h("td", {}, counted(b.lines)),
       b.misses.map((m, k) => missCell(m, b, t.levels[k].name)),
