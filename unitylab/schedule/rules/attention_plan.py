@@ -12,7 +12,7 @@ from .target_info import TargetInfo
 if TYPE_CHECKING:
     from .attention import Attention
 
-TILE = 8                 # queries of a register tile
+TILE = 8                 # queries of a register tile, where registers suffice
 VECTORS = 2              # vectors of a row of it
 BLOCK_ROWS = 16          # queries that share what is read of keys and values
 BLOCK_KEYS = 512         # keys whose scores are in the cache at a time
@@ -42,7 +42,8 @@ class AttentionPlan:
         lanes = target.lanes
         panel = VECTORS * lanes
         rows, keys = as_int(a.row.dom.extent), as_int(a.key.dom.extent)
-        tile = min(rows, TILE) if rows else TILE
+        tile = min(TILE, target.cpu.registers * 3 // 4 // VECTORS)
+        tile = min(rows, tile) if rows else tile
         block_rows = tile * (BLOCK_ROWS // tile)
         if rows:
             block_rows = min(block_rows, tile * math.ceil(rows / tile))
