@@ -110,8 +110,8 @@ class Statements(Dispatch):
         self.access.ahead = around
         if streams:
             self.access.streaming, self.frame.streams = False, True
-        copies = as_int(n.annotations.get(UNROLL_COUNT))
-        if copies:
+        copies = as_int(n.annotations.get(UNROLL_COUNT)) or (2 if known(extent) == 2 else 0)
+        if copies:  # a loop of two iterations is none, however large its body
             jump.set_metadata("llvm.loop", unroll_count(self.frame.unit.module, copies))
 
     def _unroll(self, n: tir.For, extent: ir.Value) -> bool:
