@@ -34,6 +34,14 @@ def test_scalars_and_outputs(scale):
     np.testing.assert_array_equal(out, X * 3)
 
 
+def test_arguments_have_no_names(scale):
+    out = np.empty((2, 3), "float32")
+    for _ in range(3):  # also once the call is known
+        scale(X, 2.5, out)
+        with pytest.raises(RuntimeCallError, match="scale takes no argument by name .out."):
+            scale(X, 2.5, out=out)
+
+
 def test_input_of_any_layout(scale):
     out = np.empty((3, 2), "float32")
     scale(X.T, 1.0, out)

@@ -64,6 +64,13 @@ def scalar_bits(value, t: DataType, what: str) -> int:
     return struct.unpack("<q", raw.ljust(8, b"\0"))[0]
 
 
+def refuse_names(function: str, named: dict) -> None:
+    """Raises RuntimeCallError for arguments given by name."""
+    if named:
+        raise RuntimeCallError(f"{function} takes no argument by name ({', '.join(named)})",
+                               hint="give the arguments in the order of the parameters")
+
+
 def layouts(args: Sequence) -> tuple | None:
     """What checks of arrays look at; None if one argument is no plain NumPy array."""
     for a in args:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ir.errors import RuntimeCallError
 from .activation import Activation, Internal
-from .arguments import layouts
+from .arguments import layouts, refuse_names
 from .fast_call import Accept, FastCallable
 from .plan_recipe import recipe_of
 from .work import Work
@@ -68,8 +68,9 @@ class Plan(FastCallable):
     def __repr__(self) -> str:
         return f"<compiled {self.name}({', '.join(self.params)})>"
 
-    def slow(self, *args):
+    def slow(self, *args, **named):
         """Runs the function. Raises RuntimeCallError for arguments that do not fit."""
+        refuse_names(self.name, named)
         act = self.enter(args)
         for step in self.steps:
             step.run(act)

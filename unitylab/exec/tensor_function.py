@@ -11,7 +11,7 @@ import numpy as np
 from ..ir.dtypes import DataType
 from ..ir.prim import Call, Var, as_int
 from ..ir.tir import Evaluate, For, Stmt, While
-from .arguments import Accepted, Binder, layouts
+from .arguments import Accepted, Binder, layouts, refuse_names
 from .fast_call import Accept, FastCallable, Recipe
 from .kernel import Kernel
 from .llvm.trampoline import NOTHING
@@ -31,9 +31,10 @@ class TensorFunction(FastCallable):
         self.returns = kernel.func.ret_type
         self.open_calls()
 
-    def slow(self, *args):
+    def slow(self, *args, **named):
         """Runs the program; returns None, or the scalar that it returns. Raises RuntimeCallError
         for arguments that do not fit and BoundsError for an access outside of a buffer."""
+        refuse_names(self.name, named)
         accepted = self.binder.seen.get(layouts(args))
         prepared = accepted.take(args) if accepted is not None else None
         if prepared is None:
