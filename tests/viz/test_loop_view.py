@@ -66,6 +66,7 @@ def test_speeds_stand_beside_those_of_the_steps_before(page):
     first = page.result("loop_speed", **asked, measure=True)["here"]
     assert first["flops"] == pytest.approx(2 * 64 * 32 * 48 / first["time"])
     assert 0 < first["peak"] < 1.2 and first["bytes"] > 0
+    assert first["copy"] is None  # 26 kB lie in the caches
     page.result("loop_edit", function="matmul", op="reorder", key="k", to="j")
     page.result("loop_edit", function="matmul", op="vectorize", key="j")
     found = page.result("loop_speed", step=2, function="matmul", measure=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..exec import Timing
+from ..exec.timing import CACHED
 from ..ir.node import EMPTY
 from ..ir.tir import PrimFunc
 from ..session.loop_tree import LoopRow, loop_tree
@@ -75,11 +76,13 @@ def speeds(session: Session, step: int, function: str, measure: bool = False) ->
 
 
 def _speed(t: Timing) -> dict:
-    """Seconds, rates, and the share of what bounds it: arithmetic or memory."""
+    """Seconds, rates, and their shares of the machine's limits; data that caches hold is not
+    measured by that of the memory."""
     flops = t.flops / t.median if t.flops else None
     rate = t.bytes / t.median if t.bytes else None
     peak = flops / t.peak if flops and t.peak else None
-    copy = rate / t.copy if rate and t.copy else None
+    in_memory = t.bytes is not None and t.bytes > CACHED
+    copy = rate / t.copy if rate and t.copy and in_memory else None
     return {"time": t.median, "low": t.p10, "high": t.p90, "flops": flops, "bytes": rate,
             "peak": peak, "copy": copy}
 
