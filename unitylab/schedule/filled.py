@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..arith.regions import derive_regions
 from ..ir import prim
 from ..ir.node import Node
-from ..ir.tir import Block, BlockRealize, Buffer, BufferStore, IfThenElse, While
+from ..ir.tir import Block, BlockRealize, Buffer, BufferLoad, BufferStore, IfThenElse, While
 from ..ir.visitor import walk
 from .nest import Nest
 
@@ -19,6 +19,8 @@ def why_not_filled(nest: Nest, block: Block, buffer: Buffer) -> str | None:
     certain = {id(s) for s in _certain(block.body)}
     if not any(id(s) in certain for s in stores):
         return f"it writes {buffer.name} under a condition only"
+    if any(isinstance(n, BufferLoad) for s in stores for i in s.indices for n in walk(i)):
+        return f"it writes {buffer.name} at places that are loaded"
     analyzer = nest.analyzer(block)
     found = [w for w in derive_regions(block, analyzer)[1] if w.buffer is buffer]
     declared = next(w for w in block.writes if w.buffer is buffer)
