@@ -83,6 +83,8 @@ def _movable(loops: list[For], realize: BlockRealize) -> bool:
     first = loops[0].loop_var
     if first not in reduced or first in spatial or reduced & spatial:
         return False
+    if any(f.loop_var not in reduced | spatial and prim.as_int(f.extent) != 1 for f in loops):
+        return False  # a loop that repeats the block repeats its init
     if realize.block.match_buffers or realize.block.alloc_buffers or not _starts_once(realize):
         return False
     return _reads_own_element(realize.block) and \
