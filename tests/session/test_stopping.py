@@ -68,22 +68,36 @@ def test_a_measurement_stops(small):
     assert small.current.profile == {}
 
 
-def test_a_kernel_without_end_stops_in_its_thread():
-    session = ul.Session(ul.parse(ENDLESS), inputs=[np.zeros(1, "int32")], check=False)
+def stopped(work, session, seconds=0.3):
+    """What `work` raises when it runs in a thread and is asked to stop after some time."""
     errors = []
 
-    def work():
+    def run():
         try:
-            session.profile()
-        except Exception as e:
+            work()
+        except Stopped as e:
             errors.append(e)
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20
     while thread.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.3)
+        time.sleep(seconds)
         session.watch.ask_to_stop()
-    assert not thread.is_alive() and isinstance(errors[0], Stopped)
+    assert not thread.is_alive()
+    return errors[0]
+
+
+def test_a_kernel_without_end_stops_in_its_thread():
+    session = ul.Session(ul.parse(ENDLESS), inputs=[np.zeros(1, "int32")], check=False)
+    assert "measuring" in str(stopped(session.profile, session))
+
+
+def test_the_interpreter_stops_inside_of_a_tensor_program():
+    session = ul.Session(ul.parse(ENDLESS.replace("A[0] == 0", "A[0] < 9")),
+                         inputs=[np.zeros(1, "int32")], check=False)
+    assert "checking" in str(stopped(session.verify, session))
+    assert session.current.check.state == "none"
+    assert sum(range(1000)) == 499_500  # nothing arrives late
 
 
 def test_a_request_that_comes_too_late_stops_nothing_else(small):

@@ -325,8 +325,9 @@ class Session(LoopLab):
     def _compare(self, at: Step) -> Check:
         self.watch.start(f"checking step {at.id}")
         if self._reference is None:
-            self._reference = reference(self.steps[0].module, self.entry, self.inputs,
-                                        lambda *_: self.watch.tick())
+            with self.watch.interpreting():
+                self._reference = reference(self.steps[0].module, self.entry, self.inputs,
+                                            lambda *_: self.watch.tick())
         ex = self._built(at.module)
         in_place = is_prim(at.module, self.entry)
         with self.watch.running():
@@ -336,8 +337,9 @@ class Session(LoopLab):
         if check.state == "ok" and self.measure:
             at.time = ex.time(self.entry, *self.inputs, seconds=0.05).median
         if check.state == "wrong" and at.parent is not None:
-            name = first_wrong_binding(self.steps[at.parent].module, at.module, self.entry,
-                                       self.inputs)
+            with self.watch.interpreting():
+                name = first_wrong_binding(self.steps[at.parent].module, at.module, self.entry,
+                                           self.inputs)
             if name:
                 check = Check("wrong", check.max_rel_error,
                               f"{check.message}; the first wrong binding is {name}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock, get_ident
 
 from ..exec.interrupt import stop_kernels
 from ..ir.errors import UnityLabError
@@ -13,6 +15,34 @@ from ..ir.transform import Recording, Rewrite
 
 class Stopped(UnityLabError):
     """The user stopped the work; the session is as it was before."""
+
+    def __init__(self, message: str = "stopped", **kw):
+        super().__init__(message, **kw)
+
+
+class _Region:
+    """Python code without shared state that another thread may end by an exception."""
+
+    def __init__(self):
+        self.lock, self.thread = Lock(), 0
+
+    def __enter__(self) -> None:
+        self.thread = get_ident()
+
+    def __exit__(self, *_) -> None:
+        self.thread = 0
+        with self.lock:
+            _raise_in(get_ident(), None)  # one that has not arrived yet
+
+    def leave(self) -> None:
+        with self.lock:
+            if self.thread not in (0, get_ident()):
+                _raise_in(self.thread, Stopped)
+
+
+def _raise_in(thread: int, error: type | None) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread), None if error is None else ctypes.py_object(error))
 
 
 @dataclass
@@ -28,6 +58,7 @@ class Watch:
     total: int = 0
     stop: bool = False
     hear: Callable[[], None] | None = None
+    python: _Region = field(default_factory=_Region, repr=False)
 
     def start(self, what: str) -> None:
         self.what, self.done, self.total = what, 0, 0
@@ -56,6 +87,18 @@ class Watch:
         if self.what:
             self.stop = True
             stop_kernels()
+            self.python.leave()
+
+    @contextmanager
+    def interpreting(self) -> Iterator[None]:
+        """Inside, Python code runs that looks at nothing for a long time and changes nothing."""
+        try:
+            with self.python:
+                yield
+        except Stopped:
+            self.python.thread = 0
+            self.check()
+            raise
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from ..ir.errors import UnityLabError
 from ..ir.module import IRModule
 from .inputs import is_prim
 from .step import Check
+from .stopping import Stopped
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5, "float16": 5e-3, "bfloat16": 4e-2}
 
@@ -78,6 +79,8 @@ def first_wrong_binding(before: IRModule, after: IRModule, name: str, inputs: li
             def observe(function, var, value, values=values):
                 values.setdefault(f"{function}.{var.name}", flatten(value))
             run(interpret(mod, observe)[name], inputs, is_prim(mod, name))
+        except Stopped:
+            raise
         except UnityLabError:
             pass
         seen.append(values)
