@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import linecache
-import sys
 from collections import defaultdict
 
 from ..ir.span import SourceText, Span
@@ -115,17 +114,7 @@ def rows(view: dict) -> list[dict]:
 
 def place_name(span: Span) -> str:
     """Where a node was written, for people."""
-    if "ipykernel_" not in span.source:
-        return f"{span.source.rpartition('/')[2]}:{span.line}"
-    number = _cells().get(str(span.source), "")
-    return f"cell{f' [{number}]' if number else ''}, line {span.line}"
-
-
-def _cells() -> dict[str, int]:
-    """The numbers of the notebook's cells by the names of their sources."""
-    found = sys.modules.get("IPython")
-    shell = found.get_ipython() if found is not None else None
-    return getattr(getattr(shell, "compile", None), "_filename_map", {})
+    return f"{span.source.rpartition('/')[2]}:{span.line}"
 
 
 def source_line(span: Span) -> str:

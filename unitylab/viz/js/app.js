@@ -24,13 +24,25 @@ class App {
     this.preview = null; // what the diff pane shows instead of the step: a preview or a rewrite
     this.options = { hideUnchanged: false, onlySelected: false, overlay: "time", near: 0 };
     this.frame = new Frame(this, el);
+    this.heard = [];
     for (const name of ["history", "view", "current", "info"]) {
-      model.on(`change:${name}`, () => this.drawSoon());
+      this.hear(`change:${name}`, () => this.drawSoon());
     }
-    model.on("change:problem", () => this.frame.problem(model.get("problem")));
-    model.on("change:progress", () => this.frame.progress(model.get("progress")));
-    model.on("msg:custom", (m) => this.answer(m));
+    this.hear("change:problem", () => this.frame.problem(model.get("problem")));
+    this.hear("change:progress", () => this.frame.progress(model.get("progress")));
+    this.hear("msg:custom", (m) => this.answer(m));
     this.draw();
+  }
+
+  hear(event, f) {
+    this.model.on(event, f);
+    this.heard.push([event, f]);
+  }
+
+  // the host takes the view away; the model lives on, other views may show it
+  close() {
+    for (const [event, f] of this.heard) this.model.off(event, f);
+    this.frame.root.remove();
   }
 
   get history() { return this.model.get("history") || []; }

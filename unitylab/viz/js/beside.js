@@ -55,7 +55,7 @@ const besideText = (app, body) => {
   fold();
   if (columns[0].length === 1) columns.forEach((c) => c.unshift(note("The same text.")));
   body.append(h("div", { class: "ul-pair-text" }, columns.map((c, i) =>
-    h("div", { class: "ul-text", role: "group", "aria-label": `script, ${["left", "right"][i]}` },
+    h("div", { class: "ul-text", role: "list", "aria-label": `script, ${["left", "right"][i]}` },
       c))));
 };
 

@@ -38,11 +38,12 @@ const drawCode = (app, parts) => {
       ...mine.map(([text, line, hot], i) => codeLine(app, keys, i, text, line, hot))];
   });
   if (left <= 0) rows.push(note(`the first ${MOST_CODE} lines; select a node for its own`));
-  return h("div", { class: "ul-text" }, rows);
+  return h("div", { class: "ul-text", role: "list", "aria-label": "lines" }, rows);
 };
 
 const codeLine = (app, keys, i, text, line, hot) => h("div", {
-  class: `ul-line${hot ? " ul-hot" : ""}`, "data-keys": keys.join(" "), "data-line": line || null,
+  class: `ul-line${hot ? " ul-hot" : ""}`, role: "listitem",
+  "data-keys": keys.join(" "), "data-line": line || null,
   title: [line && `line ${line} of the script: ${app.view.text.lines[line - 1].trim()}`,
     hot && "in the loop that does most of the work"].filter(Boolean).join("; ") || null,
   onclick: () => app.selectLine(line, keys, "code") },

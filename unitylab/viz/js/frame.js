@@ -20,7 +20,8 @@ class Frame {
     this.root = h("div", { class: "ul-root", "data-lm-suppress-shortcuts": "true", role: "region",
       "aria-label": "unitylab workbench", onkeydown: (e) => this.key(e) });
     this.title = h("div", { class: "ul-title" });
-    this.status = h("span", { class: "ul-status", role: "status", "aria-live": "polite" });
+    this.status = h("span", { class: "ul-status", role: "status", "aria-live": "polite",
+      "aria-label": "what is going on" });
     this.next = button("Step ▸", "apply the next pass of the pipeline (n)",
       () => app.act("next"), "ul-primary ul-live");
     this.problemBox = h("div", { class: "ul-problem", role: "alert", hidden: true });
@@ -180,6 +181,8 @@ class Frame {
 
   // --- keyboard -------------------------------------------------------------------------------
   key(e) {
+    // a host may listen on document: VS Code and JupyterLab have keys of one letter, too
+    if (!e.ctrlKey && !e.metaKey && !e.altKey) e.stopPropagation();
     if (["INPUT", "SELECT"].includes(e.target.tagName)) return;
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     const own = Object.values(panes).find((p) => this.bodies[p.id].contains(e.target));

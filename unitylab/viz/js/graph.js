@@ -1,5 +1,6 @@
 // The graph: positions from Graphviz where Python sent them, else in layers. Groups (functions that
-// are called, layers by name) open and close, a node's neighbourhood can be shown alone.
+// are called, layers by name) open and close, a node's neighbourhood can be shown alone: see
+// graph_groups.js.
 
 const SIGN = { added: "+", removed: "−", changed: "~" };
 const TOO_MANY = 100; // boxes: from here on groups start closed
@@ -7,95 +8,6 @@ const cut = (text, room, each = 6.9) => {
   const most = Math.max(3, Math.floor(room / each));
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 };
-
-// what is visible: groups that are closed stand for what is in them
-const visible = (app, { nodes = [], groups = [], edges = [] }) => {
-  const near = app.options.near && app.selected ? neighbours(app, app.options.near, edges) : null;
-  const shut = new Map(groups.map((g) => [g.id, g]));
-  const up = (id) => { // the outermost closed group around a group
-    let found = null;
-    for (let g = shut.get(id); g; g = shut.get(g.parent)) {
-      if (!near && !app.opened.has(g.id)) found = g;
-    }
-    return found;
-  };
-  const stand = new Map();
-  const boxes = new Map();
-  for (const n of nodes) {
-    if (near && !near.has(n.id)) continue;
-    const g = n.group ? up(n.group) : null;
-    const box = g ? boxes.get(g.id) || { ...g, w: 0, h: 44, kind: "group", inner: [] } : n;
-    if (g) box.inner.push(n);
-    boxes.set(box.id, box);
-    stand.set(n.id, box.id);
-  }
-  const shown = new Map();
-  for (const [a, b, status, points] of edges) {
-    const [x, y] = [stand.get(a), stand.get(b)];
-    if (x && y && x !== y) shown.set(`${x} ${y}`, { a: x, b: y, status, points });
-  }
-  return { boxes: [...boxes.values()], edges: [...shown.values()], groups: near ? [] :
-    groups.filter((g) => app.opened.has(g.id) && !up(g.id)), near };
-};
-
-const neighbours = (app, far, edges) => {
-  const found = new Set([app.selected]);
-  for (let k = 0; k < far; k += 1) {
-    const now = new Set(found);
-    for (const [a, b] of edges) {
-      if (now.has(a)) found.add(b);
-      if (now.has(b)) found.add(a);
-    }
-  }
-  return found;
-};
-
-// positions of boxes and open groups: a group is laid out by itself, then stands as one box
-const arrange = (seen) => {
-  const at = new Map();
-  const frames = new Map();
-  const parents = new Map(seen.groups.map((g) => [g.id, g]));
-  const home = (b) => (parents.has(b.kind === "group" ? b.parent : b.group)
-    ? (b.kind === "group" ? b.parent : b.group) : "");
-  const chain = (b) => { // "" and the groups around a box, outermost first
-    const way = [];
-    for (let g = home(b); g; g = parents.get(g).parent || "") way.unshift(g);
-    return ["", ...way.filter((g) => parents.has(g))];
-  };
-  const chains = new Map(seen.boxes.map((b) => [b.id, chain(b)]));
-  const inside = new Map([["", []], ...seen.groups.map((g) => [g.id, []])]);
-  const put = new Set();
-  for (const b of seen.boxes) {
-    const way = chains.get(b.id);
-    way.slice(1).forEach((g, i) => {
-      if (!put.has(g)) { put.add(g); inside.get(way[i]).push(parents.get(g)); }
-    });
-    inside.get(way.at(-1)).push(b);
-  }
-  const solve = (id) => {
-    const members = inside.get(id).map((b) => (parents.has(b.id) ? solve(b.id) : b));
-    const depth = id === "" ? 0 : chainOf(id, parents).length;
-    const edges = seen.edges.flatMap((e) => {
-      const [x, y] = [e.a, e.b].map((k) => [...chains.get(k), k]);
-      return x[depth] === id && y[depth] === id ? [[x[depth + 1], y[depth + 1]]] : [];
-    });
-    const found = layered(members, edges);
-    frames.set(id, { found, members });
-    return { id, w: found.w + 28, h: found.h + 46 };
-  };
-  const whole = solve("");
-  const spread = (id, dx, dy) => {
-    for (const b of frames.get(id).members) {
-      const p = frames.get(id).found.at.get(b.id);
-      at.set(b.id, { x: p.x + dx, y: p.y + dy, w: b.w, h: b.h });
-      if (frames.has(b.id)) spread(b.id, p.x + dx - b.w / 2 + 14, p.y + dy - b.h / 2 + 32);
-    }
-  };
-  spread("", 0, 0);
-  return { at, w: whole.w - 28, h: whole.h - 46 };
-};
-const chainOf = (id, parents) => (id
-  ? [...chainOf(parents.get(id)?.parent || "", parents), id] : []).filter((g) => parents.has(g));
 
 // --- drawing ----------------------------------------------------------------------------------
 // `graph` may bring what was measured of it, else it is that of the step
@@ -112,13 +24,18 @@ const drawGraph = (app, graph = app.view.graph, label = "graph of the module") =
     w: graph.width, h: graph.height } : arrange(seen);
   const [w, high] = [found.w + 24, found.h + 24];
   const svg = s("svg", { class: "ul-svg", role: "group", "aria-label": label,
-    width: w, height: high, viewBox: `-12 -12 ${w} ${high}`, "font-size": 12 });
-  svg.append(...seen.groups.map((g) => drawFrame(app, g, found.at.get(g.id), fixed,
-    groupOverlay(app, g, graph, m))),
+    width: w, height: high, viewBox: `-12 -12 ${w} ${high}`, "font-size": fontOf(app) });
+  const open = seen.groups.filter((g) => found.at.get(g.id)).map((g) =>
+    drawFrame(app, g, found.at.get(g.id), fixed, groupOverlay(app, g, graph, m)));
+  svg.append(...open.map(([frame]) => frame),
     ...seen.edges.map((e) => drawEdge(e, found.at, fixed)),
+    ...open.map(([, title]) => title),
     ...seen.boxes.map((b) => drawBox(app, b, found.at.get(b.id), m)));
   return svg;
 };
+
+// no text becomes smaller than 11 px: details go, labels stay as large and are cut
+const fontOf = (app) => Math.max(12, 11 / Math.min(1, app.zoom || 1));
 
 const groupDetail = (inner) => {
   const count = (status) => inner.filter((n) => n.status === status).length;
@@ -128,17 +45,21 @@ const groupDetail = (inner) => {
 const groupStatus = (b) => (b.inner.every((n) => n.status === "removed") ? "removed"
   : b.inner.some((n) => n.status !== "same") ? "changed" : "same");
 
-const drawFrame = (app, g, p, fixed, over) => {
-  if (!p) return "";
+const drawFrame = (app, g, p, fixed, measured) => {
+  // the rate, then the time give way where the name would not be read
+  const wanted = Math.min(12, g.label.length + 2) * 7.4 + 46;
+  const over = [measured, measured.split(" · ")[0], ""].find((t) =>
+    p.w - 6.2 * t.length >= wanted) ?? "";
   const [x, y] = fixed ? [p.x, p.y] : [p.x - p.w / 2, p.y - p.h / 2];
   const sign = SIGN[g.status];
-  return s("g", { class: `ul-group ul-${g.status}`, "data-key": g.id },
-    s("rect", { x, y, width: p.w, height: p.h, rx: 10 }),
+  const part = (...inside) => s("g", { class: `ul-group ul-${g.status}`, "data-key": g.id },
+    inside);
+  return [part(s("rect", { x, y, width: p.w, height: p.h, rx: 10 })), part(
     s("text", { x: x + 12, y: y + 18, role: "button", tabindex: -1, class: "ul-close",
       "aria-label": `close ${g.label}`, onclick: () => toggleGroup(app, g.id) },
-    `▾ ${sign ? `${sign} ` : ""}${cut(g.label, p.w - 46 - 6.2 * over.length, 7.4)}`),
-    s("text", { x: x + p.w - 10, y: y + 18, class: "ul-over", "text-anchor": "end" },
-      over));
+    `▾ ${sign ? `${sign} ` : ""}${cut(g.label, p.w - 46 - 6.2 * over.length, 0.66 * fontOf(app))}`),
+    over && s("text", { x: x + p.w - 10, y: y + 18, class: "ul-over", "text-anchor": "end" },
+      over))];
 };
 
 const drawEdge = (e, at, fixed) => {
@@ -174,7 +95,7 @@ const drawBox = (app, b, p, m) => {
   const [x, y] = [p.x - b.w / 2, p.y - b.h / 2];
   const group = b.kind === "group";
   const said = SIGN[b.status] ? `, ${b.status}` : "";
-  const oneLine = !b.detail || b.h < 36;
+  const oneLine = !b.detail || b.h < 36 || app.zoom < 1;
   const over = overlayOf(app, m, group ? b.inner.map((n) => n.id) : [b.id]);
   return s("g", { class: `ul-node ul-${b.status} ul-kind-${b.kind}`, "data-key": b.id,
     role: "button", tabindex: -1, "aria-label": `${b.label} ${b.detail}${said}${over.said}`,
@@ -183,7 +104,7 @@ const drawBox = (app, b, p, m) => {
   s("rect", { class: "ul-box", x, y, width: b.w, height: b.h,
     rx: ["param", "output"].includes(b.kind) ? b.h / 2 : 7 }),
   s("text", { class: "ul-label", x: x + 12, y: p.y + (oneLine ? 4 : -3) },
-    (group ? "▸ " : "") + cut(b.label, b.w - (SIGN[b.status] ? 36 : 24))),
+    (group ? "▸ " : "") + cut(b.label, b.w - (SIGN[b.status] ? 36 : 24), 0.575 * fontOf(app))),
   !oneLine && s("text", { class: "ul-detail", x: x + 12, y: p.y + 13 }, cut(b.detail, b.w - 24, 6)),
   SIGN[b.status] && s("text", { class: "ul-sign", x: x + b.w - 13, y: y + 15,
     "text-anchor": "middle" }, SIGN[b.status]),
@@ -217,7 +138,7 @@ const groupOverlay = (app, g, graph, m) => {
     .filter(Boolean);
   const time = mine.reduce((t, n) => t + (n.time || 0), 0);
   const work = mine.reduce((t, n) => t + (n.flops || 0), 0);
-  if (!time || app.options.overlay === "none") return "";
+  if (!time || app.options.overlay === "none" || app.zoom < 1) return "";
   return `${duration(time)}${work ? ` · ${Number((work / time / 1e9).toPrecision(3))} GF/s` : ""}`;
 };
 
@@ -230,14 +151,17 @@ const toggleGroup = (app, id) => {
 const scale = (app, by) => {
   const { svg, natural } = app.canvas || {};
   if (!svg) return;
-  app.zoom = Math.min(4, Math.max(0.05, app.zoom * by));
+  const before = app.zoom;
+  app.zoom = Math.min(4, Math.max(0.25, app.zoom * by));
+  if (by !== 1 && Math.min(before, app.zoom) < 1) { app.drawPane("graph"); return; }
   svg.setAttribute("width", natural[0] * app.zoom);
   svg.setAttribute("height", natural[1] * app.zoom);
 };
 const fit = (app, body) => {
+  const before = app.zoom;
   const room = body.clientWidth - 12;
-  app.zoom = Math.min(1.15, Math.max(0.95, room > 50 ? room / app.canvas.natural[0] : 1));
-  scale(app, 1);
+  app.zoom = Math.min(1.15, Math.max(1, room > 50 ? room / app.canvas.natural[0] : 1));
+  if (before < 1) app.drawPane("graph"); else scale(app, 1);
 };
 
 const walk = (by) => (app, body) => {
@@ -346,8 +270,8 @@ pane("graph", {
     app.canvas = { svg, natural: [svg.width.baseVal.value, svg.height.baseVal.value] };
     body.append(svg);
     if (app.zoomed !== app.current || !app.zoom) {
-      fit(app, body);
       app.zoomed = app.current;
+      fit(app, body);
     } else scale(app, 1);
     pan(app, body);
   },

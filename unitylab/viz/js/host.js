@@ -1,6 +1,7 @@
 // What anywidget, and our own page without a kernel, call.
 export default {
   render({ model, el }) {
-    new App(model, el);
+    const app = new App(model, el);
+    return () => app.close();
   },
 };

@@ -1,6 +1,6 @@
 // The loop tree: rows to select, drag and edit by key; below it what can be done at the selection.
 
-const GLYPH = { serial: "↻", parallel: "⫴", vectorized: "▤", unrolled: "≡", thread_binding: "⌗",
+const GLYPH = { serial: "↻", parallel: "∥", vectorized: "▤", unrolled: "≡", thread_binding: "⌗",
   block: "■", buffer: "▭", store: "=" };
 
 const drawRow = (app, r) => {

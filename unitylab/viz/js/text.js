@@ -34,8 +34,8 @@ const drawLine = (app, [old, now, sign, text, keys, other]) => {
   const [cls, mark, said] = LINE[sign] || ["same", "", ""];
   const where = other === undefined ? said : `${said} ${other + 1}`;
   const line = app.preview ? 0 : now;
-  return h("div", { class: `ul-line ul-sign-${cls}`, "data-keys": keys.join(" "), title: where,
-    "data-line": app.inProgram(line) ? line : null,
+  return h("div", { class: `ul-line ul-sign-${cls}`, role: "listitem", title: where,
+    "data-keys": keys.join(" "), "data-line": app.inProgram(line) ? line : null,
     onclick: () => app.selectLine(line, keys, "text") },
   h("span", { class: "ul-lineno" }, String(now ?? old ?? "")),
   h("span", { class: "ul-linesign", "aria-label": where || null }, mark),
@@ -69,7 +69,7 @@ const drawRows = (app, all, folds = true) => {
     } }, `⋯ ${rest.length} more lines`);
     out.push(more);
   }
-  return h("div", { class: "ul-text" }, out);
+  return h("div", { class: "ul-text", role: "list", "aria-label": "lines" }, out);
 };
 
 // lights up the selected line, what is inside of the selected loop, or all lines of a node
@@ -80,6 +80,7 @@ const markLines = (app, body, from) => {
       body.shown !== app.selected && l.dataset.keys.split(" ").includes(app.selected) ? 2 : 0;
     l.classList.toggle("ul-selected", lit === 2);
     l.classList.toggle("ul-within", lit === 1);
+    if (lit === 2) l.setAttribute("aria-current", "true"); else l.removeAttribute("aria-current");
     if (lit && !first) first = l;
   }
   if (first && from !== "text") reveal(body, first);
