@@ -10,7 +10,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 # in the order in which they need each other; a pane is one file
 SCRIPTS = ("dom", "app", "frame", "history", "layered", "graph_groups", "graph", "loops",
-           "loops_tree", "twin", "beside", "text", "code", "loops_memory", "inspector", "measures", "host")
+           "loops_tree", "twin", "beside", "text", "code", "loops_memory", "inspector",
+           "measures", "host")
 STYLES = ("workbench", "loops")
 LOADER = """// unitylab's workbench, packed: a notebook stores this once for each widget.
 // The readable files are in unitylab/viz/js; a debugger shows them as they are.
