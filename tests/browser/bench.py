@@ -70,6 +70,10 @@ class Bench:
         return self.region("measurements")
 
     @property
+    def measure(self):
+        return self.measures.get_by_role("button", name="Measure", exact=True)
+
+    @property
     def status(self):
         return self.root.get_by_role("status", name="what is going on")
 

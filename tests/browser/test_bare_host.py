@@ -92,7 +92,8 @@ def test_work_that_takes_long_is_shown_and_stopped_by_its_button(browser):
     bench_of = ul.lab(session)
     with bare_host(browser, bench_of) as page:
         bench = Bench(page.get_by_role("region", name="unitylab workbench"))
-        bench.button("Measure").click()
+        bench.show("Graph")
+        bench.measure.click()
         expect(bench.status).to_contain_text("measuring step 0")
         bench.node("main").click()  # meanwhile the page answers
         expect(bench.inspector).to_contain_text("Selected: main")

@@ -220,7 +220,7 @@ def test_a_branch_beside_the_other_with_names_and_python(bench, program):
 
 @both_themes
 def test_measured_time_roofline_memory_and_sizes(bench, program):
-    bench.button("Measure").click()
+    bench.measure.click()
     times = bench.root.get_by_role("list", name="time per binding").get_by_role("listitem")
     expect(times.first).to_be_visible(timeout=SLOW)
     expect(bench.root.get_by_role("img", name=re.compile("^roofline: .*FLOP"))).to_be_visible()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 from functools import cache
 from pathlib import Path
 
@@ -40,5 +41,6 @@ def module_source() -> str:
 
 @cache
 def style_sheet() -> str:
-    """The workbench's CSS."""
-    return "\n".join((HERE / f"{name}.css").read_text("utf-8") for name in STYLES)
+    """The workbench's CSS without comments and indentation: each widget of a notebook stores it."""
+    text = "\n".join((HERE / f"{name}.css").read_text("utf-8") for name in STYLES)
+    return re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", text, flags=re.S))

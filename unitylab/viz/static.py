@@ -54,7 +54,7 @@ def history_table(history: list[dict], current: int) -> str:
     return f'<table style="border-collapse:collapse">{head}{"".join(rows)}</table>'
 
 
-def diff_block(lines_of: list[dict], limit: int = 120) -> str:
+def diff_block(lines_of: list[dict], limit: int = 80) -> str:
     """The changed lines as text."""
     lines = []
     for row in lines_of:

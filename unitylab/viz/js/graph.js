@@ -248,7 +248,6 @@ pane("graph", {
         onkeydown: (e) => {
           if (e.key === "Enter") find(app, e.target.value, e.shiftKey ? -1 : 1);
           if (e.key === "Escape") body.focus();
-          e.stopPropagation();
         } }),
       h("select", { class: "ul-select", "aria-label": "overlay", onchange: (e) => {
         app.options.overlay = e.target.value;

@@ -69,7 +69,6 @@ const drawNames = (app, r) => {
   };
   return h("span", { class: "ul-name ul-names", onclick: (e) => e.stopPropagation(),
     onkeydown: (e) => {
-      e.stopPropagation();
       if (e.key === "Enter") done(true);
       if (e.key === "Escape") done(false);
     } }, fields);
@@ -150,13 +149,11 @@ pane("history", {
       "aria-label": "add a pass", role: "combobox", "aria-expanded": "true",
       oninput: (e) => drawPasses(app, passes, e.target.value.trim().toLowerCase()),
       onkeydown: (e) => {
-        e.stopPropagation();
         if (e.key === "Enter" && field.value) passes.querySelector(".ul-pass")?.click();
         if (e.key === "Escape") list.focus();
       } });
     const name = h("input", { class: "ul-input ul-branch-name", "aria-label": "branch from here",
       placeholder: "branch from here…  ( b )", onkeydown: (e) => {
-        e.stopPropagation();
         if (e.key === "Enter" && name.value) app.act("branch", { name: name.value });
         if (e.key === "Escape") list.focus();
       } });
