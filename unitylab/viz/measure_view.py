@@ -54,7 +54,7 @@ def measures(view, s) -> dict | None:
     keys, nodes = view.keys(s), {}
     graph = view.graph(s)
     for n in graph.nodes:
-        name = getattr(n.item, "name", "")
+        name = getattr(n.item, "name", n.label)
         if n.kind in ("param", "output") or name not in s.profile or n.group:
             continue
         nodes[keys[id(n.item)]] = _one(n.label, s.profile[name], numbers, name, top)

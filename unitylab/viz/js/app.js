@@ -147,8 +147,13 @@ class App {
   // by line) or of a binding; `keys` are those of the nodes that it belongs to
   selectLine(line, keys, from = "") {
     const key = keys.includes(this.selected) ? this.selected : keys[0] ?? null;
-    if (!this.inProgram(line)) { if (key) this.select(key, from); return; }
-    const again = this.line === line;
+    const walks = from === "line"; // by keyboard: what is reached is selected, never given up
+    if (!this.inProgram(line)) {
+      if (walks && key === this.selected) { this.line = 0; this.frame.mark(from); }
+      else if (key) this.select(key, from);
+      return;
+    }
+    const again = this.line === line && !walks;
     this.line = again ? 0 : line;
     this.selected = key;
     if (!again) this.frame.say(`line ${line}: ${this.view.text.lines[line - 1].trim()}`);

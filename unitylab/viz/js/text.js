@@ -53,13 +53,13 @@ const drawRows = (app, all, folds = true) => {
     const [head, tail] = [i === 0 ? 0 : FOLD, j === rows.length ? 0 : FOLD];
     if (folds && j - i > head + tail + FOLD) {
       const hidden = rows.slice(i + head, j - tail);
-      out.push(...rows.slice(i, i + head).map((r) => drawLine(app, r)));
+      out.push(...rows.slice(i, i + head).map((r) => () => drawLine(app, r)));
       const fold = h("button", { class: "ul-fold", type: "button", onclick: () => {
         fold.replaceWith(...hidden.map((r) => drawLine(app, r)));
       } }, `⋯ ${hidden.length} unchanged lines`);
-      out.push(fold, ...rows.slice(j - tail, j).map((r) => drawLine(app, r)));
-    } else out.push(...rows.slice(i, j).map((r) => drawLine(app, r)));
-    if (j < rows.length) { out.push(drawLine(app, rows[j])); j += 1; }
+      out.push(() => fold, ...rows.slice(j - tail, j).map((r) => () => drawLine(app, r)));
+    } else out.push(...rows.slice(i, j).map((r) => () => drawLine(app, r)));
+    if (j < rows.length) { const r = rows[j]; out.push(() => drawLine(app, r)); j += 1; }
     i = j;
   }
   if (rest.length) {
@@ -67,9 +67,22 @@ const drawRows = (app, all, folds = true) => {
       more.replaceWith(drawRows(app, rest, folds));
       app.frame.mark("text");
     } }, `⋯ ${rest.length} more lines`);
-    out.push(more);
+    out.push(() => more);
   }
-  return h("div", { class: "ul-text", role: "list", "aria-label": "lines" }, out);
+  const box = h("div", { class: "ul-text", role: "list", "aria-label": "lines" });
+  drawSome(app, box, out, 0);
+  return box;
+};
+
+// a screenful or two at once, the others when the page has a moment
+const AT_ONCE = 120;
+const drawSome = (app, box, makers, from) => {
+  box.append(...makers.slice(from, from + AT_ONCE).map((make) => make()));
+  const body = from > 0 && box.closest(".ul-body");
+  if (body) markLines(app, body, body.querySelector(".ul-selected") ? "text" : "draw");
+  if (from + AT_ONCE < makers.length) {
+    setTimeout(() => box.isConnected && drawSome(app, box, makers, from + AT_ONCE));
+  }
 };
 
 // lights up the selected line, what is inside of the selected loop, or all lines of a node
