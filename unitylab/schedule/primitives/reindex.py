@@ -42,7 +42,6 @@ def reindex(nest: Nest, block: Block, buffer) -> Block:
         raise ScheduleError(f"block {block.name} uses one element of {old.name} only",
                             span=block.span)
     check_place(nest, block, old, writes)
-    _check_inside(nest, block, old, indices)
     new = decl_buffer(tuple(it.dom.extent for it in its), old.dtype, f"{old.name}_reindex",
                       scope=old.scope)
     stmt, copy = _copy(old, new, its, indices, writes)
@@ -72,18 +71,6 @@ def accessed_at(block: Block, buffer: Buffer):
         raise ScheduleError(f"the place of {buffer.name} depends on variables outside of block "
                             f"{block.name}", span=block.span)
     return tuple(_tidy(fold_substitute(i, at), block) for i in first)
-
-
-def _check_inside(nest: Nest, block: Block, buffer: Buffer, indices) -> None:
-    """The copy touches the place of every instance, also those at which a condition in the block
-    keeps it from using the buffer."""
-    analyzer = nest.analyzer(block)
-    for index, size in zip(indices, buffer.shape):
-        if not analyzer.in_range(analyzer.simplify(index), prim.cast(size, index.dtype)):
-            raise ScheduleError(f"block {block.name} uses {buffer.name} at {index.script()}, which "
-                                f"may lie outside of it: a copy would use that place "
-                                f"unconditionally", span=block.span,
-                                hint="reindex the block that reads the padded copy")
 
 
 def check_inside(nest: Nest, block: Block, buffer: Buffer, indices) -> None:
