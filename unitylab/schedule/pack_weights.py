@@ -121,7 +121,9 @@ class _Calls(Mutator):
         callee = self.packer.packed(call.args[0], chosen)
         value = call.replace(args=(callee, Tuple(tuple(args)), *call.args[2:]))
         result = binding.replace(value=value)
-        self.recorder.record("pack", (binding, call), (result, value, *made), self.function)
+        values = [b.value for b in made]
+        self.recorder.record("pack", (binding, call), (result, value, *made, *values,
+                                                       self.packer.mod[callee]), self.function)
         return [*made, result]
 
     def constant(self, e: Expr) -> Constant | None:
