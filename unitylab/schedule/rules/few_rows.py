@@ -10,8 +10,9 @@ A panel of all rows of a large factor would walk through as many pages as it has
 
 from __future__ import annotations
 
+from ...ir.node import FrozenDict
 from ...ir.prim import as_int, literal
-from ...ir.tir import AllocBuffer, Buffer, BufferStore, Stmt, decl_buffer, seq
+from ...ir.tir import AllocBuffer, Buffer, BufferStore, For, Stmt, decl_buffer, seq
 from ...ir.visitor import substitute
 from .contraction import Contraction
 from .loops import parallel, unrolled, vectors
@@ -38,7 +39,7 @@ class FewRows(Writer):
         """Blocks of columns, in parallel."""
         width, panel, height = as_int(self.width), self.p.panel, as_int(self.height)
         most = max(1, self.p.near // (height * self.c.output.dtype.itemsize * panel))
-        even = max(1, width // panel // (2 * self.p.threads))
+        even = max(1, width // panel // self.p.threads)
         block = panel * min(most, even)
         whole, rest = divmod(width, block)
         kind = parallel if threads else type(self).loop_kind
@@ -104,5 +105,14 @@ class FewRows(Writer):
                 * self.place(self.c.right, column=first + start + j, k=[k0 + k]), (i, j)))
         return seq(AllocBuffer(acc),
                    each(lambda i, j: BufferStore(acc, sums[row + i, start + j], (i, j))),
-                   self.loop("k", depth, term),
+                   self.ahead(self.loop("k", depth, term), depth),
                    each(lambda i, j: BufferStore(sums, acc[i, j], (row + i, start + j))))
+
+    def ahead(self, loop: For, depth: int) -> For:
+        """While many terms are added, the rows of the right factor for the next ones are fetched:
+        so many streams are more than the hardware follows."""
+        step = self.c.stride(self.c.right, self.c.reduce[-1].var)
+        if step is None or depth < DEPTH:
+            return loop
+        distance = depth * step * self.c.output.dtype.itemsize
+        return loop.replace(annotations=FrozenDict(prefetch=distance))
