@@ -104,12 +104,24 @@ class Frame {
     const body = this.bodies[id];
     const p = panes[id];
     if (body.hidden) return;
-    const tools = this.root.querySelector(`.ul-tools[data-region="${p.region}"]`);
-    if (tools) tools.replaceChildren(...(p.tools ? p.tools(this.app, body) : []));
+    this.renewTools(p, body);
     const { scrollTop, scrollLeft } = body;
     this.renew(p, body);
     Object.assign(body, { scrollTop, scrollLeft });
     if (p.region === "left" || p.region === "right") p.mark?.(this.app, body, "draw");
+  }
+
+  // the tools drawn anew; what had the focus keeps it, with what was typed into it
+  renewTools(p, body) {
+    const tools = this.root.querySelector(`.ul-tools[data-region="${p.region}"]`);
+    if (!tools) return;
+    const at = this.root.getRootNode().activeElement;
+    const place = [...tools.children].indexOf(at);
+    tools.replaceChildren(...(p.tools ? p.tools(this.app, body) : []));
+    const next = tools.children[place];
+    if (!next || next.tagName !== at.tagName) return;
+    if (next.tagName === "INPUT") next.value = at.value;
+    next.focus({ preventScroll: true });
   }
 
   mark(from) {
