@@ -44,7 +44,8 @@ def test_a_build_stops_between_two_programs(small):
     with pytest.raises(Stopped, match="stopped while compiling step 1"):
         small.build()
     total = len(small.module.prim_funcs)
-    assert ("compiling step 1", 3, total) in seen and ("compiling step 1", 5, total) not in seen
+    done = [done for what, done, of in seen if what == "compiling step 1" and of == total]
+    assert max(done) < total and len([d for d in done if d >= 3]) in (1, 2)
     small.watch.hear = None
     assert "main" in small.build()
 
