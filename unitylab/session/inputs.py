@@ -26,6 +26,11 @@ def entry_point(mod: IRModule) -> str | None:
     return public[0] if public else None
 
 
+def own(args: list) -> list:
+    """Arguments that a program may write into: the arrays are copies."""
+    return [np.array(a) if isinstance(a, np.ndarray) else a for a in args]
+
+
 class Sampler:
     """Makes arguments for a function; `sizes` gives symbolic sizes by name."""
 

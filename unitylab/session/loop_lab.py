@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 
 from ..exec import Executable, Timing, build
 from ..exec.machine import machine
@@ -15,7 +14,7 @@ from ..ir.prim import GlobalVar, Var
 from ..ir.tir import PrimFunc
 from ..ir.visitor import collect
 from ..simulate import IterationOrder, Traffic, iteration_order, simulate
-from .inputs import Sampler
+from .inputs import Sampler, own
 from .loop_edits import Edit, edit, edits_at
 from .loop_tree import LoopTree, loop_tree
 from .numbers import bind_sizes
@@ -107,7 +106,7 @@ class LoopLab:
         else:
             known = {v.name: n for v, n in bind_sizes(entry, self.inputs).items()} if entry else {}
             found = Sampler({**known, **self.sizes}).arguments(program)
-        return [np.array(a) if isinstance(a, np.ndarray) else a for a in found]
+        return own(found)
 
     # --- measuring --------------------------------------------------------------------------
 

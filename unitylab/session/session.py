@@ -22,7 +22,7 @@ from .describe import describe
 from .diff import Diff, diff
 from .export import to_python
 from .history import History
-from .inputs import entry_point, is_prim, sample_inputs
+from .inputs import entry_point, is_prim, own, sample_inputs
 from .loop_lab import LoopLab
 from .numbers import Numbers, count
 from .passes import find_pass
@@ -132,6 +132,10 @@ class Session(LoopLab):
         if self.given_inputs is not None:
             return self.given_inputs
         return sample_inputs(self.steps[0].module, self.entry, self.sizes)
+
+    def _arguments_at(self, at: Step) -> list:
+        """The arguments for runs of a step; tensor programs do not write into the given ones."""
+        return own(self.inputs) if is_prim(at.module, self.entry) else self.inputs
 
     # --- moving -----------------------------------------------------------------------------
 
@@ -273,9 +277,9 @@ class Session(LoopLab):
             ex = self._built(at.module)
             self.watch.check()
             with self.watch.running():
-                found = ex.profile(self.entry, *self.inputs)
+                found = ex.profile(self.entry, *self._arguments_at(at))
             self.watch.check()
-            at.time = ex.time(self.entry, *self.inputs, seconds=0.05).median
+            at.time = ex.time(self.entry, *self._arguments_at(at), seconds=0.05).median
         finally:
             self.watch.start("")
         at.profile = {t.label: t.seconds for t in found}
@@ -335,7 +339,7 @@ class Session(LoopLab):
         check = compare(got, self._reference)
         self.watch.check()
         if check.state == "ok" and self.measure:
-            at.time = ex.time(self.entry, *self.inputs, seconds=0.05).median
+            at.time = ex.time(self.entry, *self._arguments_at(at), seconds=0.05).median
         if check.state == "wrong" and at.parent is not None:
             with self.watch.interpreting():
                 name = first_wrong_binding(self.steps[at.parent].module, at.module, self.entry,

@@ -9,7 +9,7 @@ import numpy as np
 from ..interp import interpret
 from ..ir.errors import UnityLabError
 from ..ir.module import IRModule
-from .inputs import is_prim
+from .inputs import is_prim, own
 from .step import Check
 from .stopping import Stopped
 
@@ -18,7 +18,7 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-5, "float16": 5e-3, "bfloat16": 4e-
 
 def run(call: Callable, inputs: list, in_place: bool) -> list[np.ndarray]:
     """The results of a call as a flat list; a tensor program's results are its arguments."""
-    args = [np.array(a) if isinstance(a, np.ndarray) else a for a in inputs]
+    args = own(inputs)
     result = call(*args)
     return flatten(args if in_place else result)
 
