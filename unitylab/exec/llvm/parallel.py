@@ -10,6 +10,7 @@ from ...ir import prim, tir
 from ...ir.prim import Var
 from ...ir.tir import Buffer
 from ...ir.visitor import walk
+from .amount import ENOUGH, amount
 from .expressions import Expressions
 from .frame import Frame, Memory
 from .openmp import GOMP, KMPC
@@ -43,7 +44,16 @@ class Outliner:
         task = self.frame.alloca(TASK, "task")
         for k, value in enumerate((body, low, extent, context, record, ir.Constant(I32, 0))):
             b.store(value, field(b, task, k))
-        FORKS[unit.parallel_runtime](self.frame, task)
+        work = amount(loop, self.frame.scalars.keys() | self.frame.wide.keys())
+        if work is None:
+            FORKS[unit.parallel_runtime](self.frame, task)
+        else:
+            enough = b.icmp_signed(">=", outer.index(work), i64(ENOUGH))
+            with b.if_else(enough) as (shared, alone):
+                with shared:
+                    FORKS[unit.parallel_runtime](self.frame, task)
+                with alone:
+                    b.store(b.call(body, [low, extent, context, record]), field(b, task, CODE))
         self.frame.propagate(b.load(field(b, task, CODE), typ=I32))
         return True
 
