@@ -92,6 +92,7 @@ def test_by_keyboard_alone(browser, name):
         keys.type("DefaultSchedule")
         keys.press("Enter")
         expect(bench.steps()).to_have_count(total + 1, timeout=SLOW)
+        expect(bench.step(total)).to_have_attribute("aria-selected", "true", timeout=SLOW)
         keys.press("Escape")
         keys.press("1")
         keys.press("e")

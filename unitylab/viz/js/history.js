@@ -49,6 +49,7 @@ const drawStep = (app, r, body) => {
 // a step's own name, and its branch's
 const rename = (app, id) => {
   app.renaming = id;
+  app.draft = null;
   app.drawPane("history");
   const field = app.frame.bodies.history.querySelector(".ul-names input");
   field?.focus();
@@ -58,8 +59,8 @@ const rename = (app, id) => {
 const drawNames = (app, r) => {
   const field = (label, value) => h("input", { class: "ul-input", "aria-label": label, value,
     placeholder: label });
-  const fields = [field(`name of step ${r.id}`, r.label || r.name),
-    field(`branch of step ${r.id}`, r.branch)];
+  const [label, branch] = app.draft || [r.label || r.name, r.branch];
+  const fields = [field(`name of step ${r.id}`, label), field(`branch of step ${r.id}`, branch)];
   const done = (save) => {
     app.renaming = null;
     app.refocus = true;
@@ -68,6 +69,7 @@ const drawNames = (app, r) => {
     if (save) app.act("rename", { step: r.id, label: label === r.name ? "" : label, branch });
   };
   return h("span", { class: "ul-name ul-names", onclick: (e) => e.stopPropagation(),
+    oninput: () => { app.draft = fields.map((f) => f.value); }, // drawn anew, it stays
     onkeydown: (e) => {
       if (e.key === "Enter") done(true);
       if (e.key === "Escape") done(false);

@@ -49,6 +49,7 @@ const drawEdits = (app) => {
   const bar = h("div", { class: "ul-edits ul-live", role: "toolbar",
     "aria-label": `edits of ${lab.key}` }, h("small", {}, "…"));
   app.askOnce("loop_edits", { ...labArgs(app), key: lab.key }).then((all) => {
+    if (!bar.isConnected) return; // drawn anew meanwhile
     bar.replaceChildren(...all.map((e) => h("button", { type: "button",
       class: `ul-button ul-edit${lab.prompt?.op === e.op ? " ul-on" : ""}`,
       "aria-disabled": e.legal ? null : "true", "aria-label": `${e.title} ${lab.key}`,
