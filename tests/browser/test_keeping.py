@@ -53,6 +53,7 @@ def test_no_step_is_lost(lab, server):
     bench = bench_of(lab)
     expect(bench.steps()).to_have_count(total + 2)
     bench.step_named("LegalizeOps").last.click()
+    expect(bench.here).to_contain_text("LegalizeOps", timeout=SLOW)
     add(bench, "AnnotateTIROpPattern")
     assert lab.page_errors == []
 

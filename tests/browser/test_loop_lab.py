@@ -134,6 +134,7 @@ def test_with_the_keyboard_alone(bench, lab):
     press("Escape")
     expect(row(bench, "block C:")).to_be_focused()
     press("d")
+    expect(bench.get_by_role("button", name="Decompose C: i", exact=True)).to_be_focused()
     press("ArrowRight")
     press("ArrowRight")
     press("Enter")
