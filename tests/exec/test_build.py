@@ -11,8 +11,9 @@ from unitylab.interp.interpreter import interpret
 from unitylab.interp.packed import register_func
 from unitylab.ir import relax
 from unitylab.ir.errors import BoundsError, BuildError, RuntimeCallError
-from unitylab.ir.structural import structural_equal
+from unitylab.ir.transform import Sequential
 from unitylab.pipelines import legalize
+from unitylab.schedule import DefaultSchedule
 from unitylab.script import parse
 from unitylab.transforms.relax.legalize_ops import LegalizeOps
 
@@ -356,8 +357,17 @@ def main(x: R.Tensor((64, 64), "float32"), w: R.Tensor((64, 64), "float32")):
 
 def test_programs_that_are_there_already_stay_as_they_are_written():
     ex = build(parse(RFC))
-    assert structural_equal(ex.compiled["mm"].body, ex.mod["mm"].body)
+    assert ex.compiled["mm"] is ex.mod["mm"]
     assert "mm" in ex.kernels
+
+
+@pytest.mark.parametrize("pipeline", [DefaultSchedule(), [*legalize, DefaultSchedule()],
+                                      Sequential([Sequential(legalize), DefaultSchedule()])])
+def test_a_pipeline_is_a_pass_or_passes_and_takes_the_target_of_the_build(pipeline):
+    mod, (x, w) = parse(RFC), (tensor(4, 6), tensor(6, 5))
+    ex = build(mod, "native -threads=1", pipeline=pipeline)
+    assert ex.compiled["mm"] is mod["mm"] and "T.parallel" not in ex.compiled.script()
+    np.testing.assert_allclose(ex["main"](x, w), 2 * np.exp((x @ w).reshape(-1)), rtol=1e-5)
 
 
 def test_operators_without_a_program_run_their_reference():

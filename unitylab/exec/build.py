@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from weakref import WeakKeyDictionary
 
 from ..ir.errors import StructInfoError, TransformError
 from ..ir.module import IRModule, as_module
 from ..ir.op import Op
 from ..ir.relax import Call
-from ..ir.tir import BaseFunc, PrimFunc
-from ..ir.transform import Pass, Sequential
+from ..ir.tir import BaseFunc
+from ..ir.transform import Pass, Sequential, as_pass
 from ..ir.visitor import collect
 from ..pipelines import default, legalize
-from ..schedule.default_schedule import SCHEDULED, DefaultSchedule
 from ..target import Target, parse_target
-from ..transforms.tir.op_pattern import OpPattern
 from .compiling import compile_kernels
 from .executable import Executable
 from .graph import compile_graph
 from .tensor_function import TensorFunction
 
 
-# tensor programs that are there already are neither fused nor scheduled
-_AS_WRITTEN = {"op_pattern": int(OpPattern.OPAQUE), SCHEDULED: True}
-
-
 def build(mod: IRModule | BaseFunc, target: str | Target = "native", *,
-          pipeline: Sequence[Pass] = default, checked: bool = True,
+          pipeline: Pass | Sequence[Pass] = default, checked: bool = True,
           progress: Callable[[int, int], None] | None = None) -> Executable:
     """Machine code for the functions of a module, at whatever stage it is.
 
@@ -39,7 +33,8 @@ def build(mod: IRModule | BaseFunc, target: str | Target = "native", *,
 
     target: "native", with `-threads=N` for the threads of parallel loops (all cores by default).
     pipeline: the passes for graphs with operators; `ul.pipelines.legalize` keeps each operator
-        a kernel of its own, without a schedule.
+        a kernel of its own, without a schedule. Those with an option `skip` leave the tensor
+        programs that are there alone, those with a `target` have this one unless they say another.
     checked: an access that is not proven to stay inside of its buffer is checked when it runs;
         with False it is not, and a wrong program may crash the process.
     progress: is called before each step with the number of tensor programs that are done and of
@@ -65,7 +60,7 @@ def _has_operators(mod: IRModule) -> bool:
 _known: WeakKeyDictionary[IRModule, dict[tuple, IRModule]] = WeakKeyDictionary()
 
 
-def _lowered(mod: IRModule, pipeline: Sequence[Pass], target: Target) -> IRModule:
+def _lowered(mod: IRModule, pipeline: Pass | Sequence[Pass], target: Target) -> IRModule:
     """The module after the pipeline; as it is if an operator has no tensor program after all."""
     if pipeline is not default and pipeline is not legalize:
         return _through(mod, pipeline, target)
@@ -78,13 +73,18 @@ def _lowered(mod: IRModule, pipeline: Sequence[Pass], target: Target) -> IRModul
     return found
 
 
-def _through(mod: IRModule, pipeline: Sequence[Pass], target: Target) -> IRModule:
-    kept = mod.map_functions(lambda _, f: f.with_attrs(**_AS_WRITTEN | f.attrs), PrimFunc)
+def _through(mod: IRModule, pipeline: Pass | Sequence[Pass], target: Target) -> IRModule:
+    options = {"target": str(target), "skip": frozenset(mod.prim_funcs)}
     try:
-        return Sequential([_for_target(p, target) for p in pipeline])(kept)
+        return _with(as_pass(pipeline), options)(mod)
     except (StructInfoError, TransformError):
         return mod
 
 
-def _for_target(p: Pass, target: Target) -> Pass:
-    return replace(p, target=str(target)) if isinstance(p, DefaultSchedule) else p
+def _with(p: Pass, options: dict) -> Pass:
+    """The pass with those options that it has, where they were left at their defaults."""
+    if isinstance(p, Sequential):
+        return Sequential(_with(q, options) for q in p.passes)
+    own = {f.name: options[f.name] for f in fields(p)
+           if f.name in options and getattr(p, f.name) == f.default}
+    return replace(p, **own) if own else p

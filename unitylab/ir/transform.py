@@ -9,6 +9,7 @@ from time import perf_counter
 from .errors import TransformError, UnityLabError
 from .module import IRModule, as_module
 from .node import Node
+from .tir import PrimFunc
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,23 @@ class Pass:
         given = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self)
                  if f.repr and getattr(self, f.name) != f.default]
         return f"{self.name}({', '.join(given)})"
+
+
+@dataclass(frozen=True)
+class PrimFuncPass(Pass):
+    """A pass that looks at one tensor program at a time: subclasses implement
+    `rewrite(name, func, recorder)`, which returns the same program when nothing changes.
+
+    skip: names of tensor programs that stay as they are."""
+
+    skip: frozenset[str] = field(default=frozenset(), kw_only=True)
+
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        raise NotImplementedError
+
+    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
+        return mod.map_functions(
+            lambda n, f: f if n in self.skip else self.rewrite(n, f, recorder), PrimFunc)
 
 
 @dataclass(frozen=True)

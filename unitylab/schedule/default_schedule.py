@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..ir.module import IRModule
 from ..ir.tir import PrimFunc
-from ..ir.transform import Pass, Recorder
+from ..ir.transform import PrimFuncPass, Recorder
 from .rules import TargetInfo, default_schedule
 
 SCHEDULED = "tir.is_scheduled"
 
 
 @dataclass(frozen=True)
-class DefaultSchedule(Pass):
+class DefaultSchedule(PrimFuncPass):
     """Schedules the tensor programs by pattern, without search. Functions with the attribute
     `tir.is_scheduled` stay as they are.
 
@@ -24,17 +23,13 @@ class DefaultSchedule(Pass):
     threads: int = 0
     target: str = "native"
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        return mod.map_functions(lambda n, f: self._schedule(n, f, recorder), PrimFunc)
-
-    def _info(self) -> TargetInfo:
-        info = TargetInfo.of(self.target)
-        return replace(info, threads=self.threads) if self.threads else info
-
-    def _schedule(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
         if func.attrs.get(SCHEDULED) or not recorder.wants("schedule", func):
             return func
-        new = default_schedule(func, self._info())
+        info = TargetInfo.of(self.target)
+        if self.threads:
+            info = replace(info, threads=self.threads)
+        new = default_schedule(func, info)
         if new is func:
             return func
         new = new.with_attrs(**{SCHEDULED: True})

@@ -28,14 +28,17 @@ class PackWeights(Pass):
         y = call_tir(mm, (x, w))    ->    w1 = permute_dims(reshape(w, ...), ...)
                                           y = call_tir(mm_packed, (x, w1))
 
-    Comes before DefaultSchedule, and has its options."""
+    Comes before DefaultSchedule, and has its options (skip: names of tensor programs that read
+    their weights as they are)."""
 
     threads: int = 0
     target: str = "native"
+    skip: frozenset[str] = frozenset()
 
     def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
         info = TargetInfo.of(self.target)
-        packer = _Packer(mod, replace(info, threads=self.threads) if self.threads else info)
+        packer = _Packer(mod, replace(info, threads=self.threads) if self.threads else info,
+                         self.skip)
         for name, func in mod.graph_funcs.items():
             new = _Calls(packer, name, recorder).visit(func)
             packer.mod = packer.mod.with_functions({name: new}) if new is not func else packer.mod
@@ -45,15 +48,16 @@ class PackWeights(Pass):
 class _Packer:
     """The module, and the programs in it that read packed weights."""
 
-    def __init__(self, mod: IRModule, target: TargetInfo):
-        self.mod, self.target = mod, target
+    def __init__(self, mod: IRModule, target: TargetInfo, skip: frozenset[str]):
+        self.mod, self.target, self.skip = mod, target, skip
         self.asked: dict[str, list[Panels]] = {}
         self.made: dict[tuple, str] = {}
 
     def wishes(self, gvar: GlobalVar) -> list[Panels]:
         func = self.mod[gvar]
         if gvar.name not in self.asked:
-            plain = isinstance(func, PrimFunc) and not func.attrs.get(SCHEDULED)
+            plain = isinstance(func, PrimFunc) and gvar.name not in self.skip and \
+                not func.attrs.get(SCHEDULED)
             self.asked[gvar.name] = wishes(func, self.target) if plain else []
         return self.asked[gvar.name]
 

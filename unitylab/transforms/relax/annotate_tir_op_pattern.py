@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...ir.module import IRModule
 from ...ir.tir import PrimFunc
-from ...ir.transform import Pass, Recorder
+from ...ir.transform import PrimFuncPass, Recorder
 from ..tir.op_pattern import op_pattern
 
 
 @dataclass(frozen=True)
-class AnnotateTIROpPattern(Pass):
+class AnnotateTIROpPattern(PrimFuncPass):
     """Sets the attribute `op_pattern` (an `OpPattern` as number) of every tensor program that has
     none, found by analysing its blocks. `FuseOps` reads it."""
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        def annotate(name: str, func: PrimFunc) -> PrimFunc:
-            if "op_pattern" in func.attrs or not recorder.wants("annotate", func):
-                return func
-            new = func.with_attrs(op_pattern=int(op_pattern(func)))
-            recorder.record("annotate", func, new, name)
-            return new
-        return mod.map_functions(annotate, PrimFunc)
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        if "op_pattern" in func.attrs or not recorder.wants("annotate", func):
+            return func
+        new = func.with_attrs(op_pattern=int(op_pattern(func)))
+        recorder.record("annotate", func, new, name)
+        return new

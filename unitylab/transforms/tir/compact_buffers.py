@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from ...arith.analyzer import Analyzer
 from ...ir import prim
-from ...ir.module import IRModule
 from ...ir.node import Node
 from ...ir.prim import PrimExpr, as_int, literal
 from ...ir.structural import structural_equal
 from ...ir.tir import (AllocBuffer, Buffer, BufferLoad, BufferStore, For, IfThenElse, PrimFunc,
                        Range, SeqStmt, Stmt, decl_buffer)
-from ...ir.transform import Pass, Recorder
+from ...ir.transform import PrimFuncPass, Recorder
 from ...ir.visitor import Mutator, collect, fold_substitute, free_vars, walk
 from .lower_alloc_buffers import uses, written_first
 
@@ -21,7 +20,7 @@ Access = tuple[BufferLoad | BufferStore, tuple[For, ...]]
 
 
 @dataclass(frozen=True)
-class CompactBuffers(Pass):
+class CompactBuffers(PrimFuncPass):
     """Shrinks the dimensions of allocated buffers of which each iteration of the loops around uses
     a part of its own, and fills it before it reads it.
 
@@ -30,12 +29,10 @@ class CompactBuffers(Pass):
 
     Needs LowerBlocks before it. TVM's `CompactBufferAllocation`."""
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        def compact(name: str, func: PrimFunc) -> PrimFunc:
-            if not collect(func.body, AllocBuffer):
-                return func
-            return func.replace(body=_Compact(name, recorder).visit(func.body))
-        return mod.map_functions(compact, PrimFunc)
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        if not collect(func.body, AllocBuffer):
+            return func
+        return func.replace(body=_Compact(name, recorder).visit(func.body))
 
 
 class _Compact(Mutator):

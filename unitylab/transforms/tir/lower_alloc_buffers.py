@@ -5,38 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...ir import tir
-from ...ir.module import IRModule
 from ...ir.node import Node
-from ...ir.tir import (
-    AllocBuffer,
-    Block,
-    BlockRealize,
-    Buffer,
-    For,
-    IfThenElse,
-    PrimFunc,
-    Stmt,
-    While,
-)
-from ...ir.transform import Pass, Recorder
+from ...ir.tir import (AllocBuffer, Block, BlockRealize, Buffer, For, IfThenElse, PrimFunc, Stmt,
+                       While)
+from ...ir.transform import PrimFuncPass, Recorder
 from ...ir.visitor import Mutator, collect, substitute, walk
 
 
 @dataclass(frozen=True)
-class LowerAllocBuffers(Pass):
+class LowerAllocBuffers(PrimFuncPass):
     """Makes each allocation a statement at the begin of its block; or, if all uses are within one
     parallel loop whose iterations write the buffer before they read it, inside of that loop, so
     that every thread has its own. TVM's `PlanAndUpdateBufferAllocationLocation`."""
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        return mod.map_functions(lambda name, f: _lower(name, f, recorder), PrimFunc)
-
-
-def _lower(name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
-    blocks = [b for b in collect(func.body, Block) if b.alloc_buffers]
-    if not blocks:
-        return func
-    return func.replace(body=_Allocations(name, recorder).visit(func.body))
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        if not any(b.alloc_buffers for b in collect(func.body, Block)):
+            return func
+        return func.replace(body=_Allocations(name, recorder).visit(func.body))
 
 
 class _Allocations(Mutator):

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 from ...ir import prim
 from ...ir.errors import TransformError
-from ...ir.module import IRModule
 from ...ir.prim import PrimExpr, StringImm, Var
 from ...ir.tir import AttrStmt, BlockRealize, IfThenElse, PrimFunc, Stmt
-from ...ir.transform import Pass, Recorder
+from ...ir.transform import PrimFuncPass, Recorder
 from ...ir.visitor import Fold, collect
 
 BLOCK_NAME = "block_name"
 
 
 @dataclass(frozen=True)
-class LowerBlocks(Pass):
+class LowerBlocks(PrimFuncPass):
     """Replaces the variables of each block by their values and its predicate by an `if`.
 
     Needs LowerMatchBuffer, LowerInitBlock and LowerAllocBuffers before it. `keep_names` leaves the
@@ -25,10 +24,7 @@ class LowerBlocks(Pass):
 
     keep_names: bool = False
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        return mod.map_functions(lambda name, f: self._lower(name, f, recorder), PrimFunc)
-
-    def _lower(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
         if not collect(func.body, BlockRealize):
             return func
         return func.replace(body=_Blocks(self.keep_names, name, recorder, {}).visit(func.body))

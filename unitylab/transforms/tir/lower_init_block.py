@@ -5,30 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...ir import prim, tir
-from ...ir.module import IRModule
 from ...ir.prim import PrimExpr, Var
 from ...ir.structural import structural_equal
 from ...ir.tir import Block, BlockRealize, BufferLoad, For, PrimFunc, Stmt
-from ...ir.transform import Pass, Recorder
+from ...ir.transform import PrimFuncPass, Recorder
 from ...ir.visitor import Mutator, collect, fold_substitute, fresh_copy
 
 
 @dataclass(frozen=True)
-class LowerInitBlock(Pass):
+class LowerInitBlock(PrimFuncPass):
     """Puts `init` before the loops of the reduction where these surround nothing else; otherwise
     under the condition that this is the first iteration of the reduction variables.
 
     The former is what `decompose_reduction` does at the outermost reduction loop."""
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        return mod.map_functions(lambda name, f: _lower(name, f, recorder), PrimFunc)
-
-
-def _lower(name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
-    if not any(b.init is not None for b in collect(func.body, Block)):
-        return func
-    body = _Inits(name, recorder).visit(func.body)
-    return func.replace(body=body)
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        if not any(b.init is not None for b in collect(func.body, Block)):
+            return func
+        return func.replace(body=_Inits(name, recorder).visit(func.body))
 
 
 class _Inits(Mutator):

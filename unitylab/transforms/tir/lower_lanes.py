@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from ...ir import prim, tir
 from ...ir.dtypes import DataType
-from ...ir.module import IRModule
 from ...ir.node import FrozenDict
 from ...ir.prim import PrimExpr, Ramp, Var, as_int, literal
 from ...ir.te import max_value, min_value
 from ...ir.tir import Buffer, BufferStore, For, PrimFunc, Stmt
-from ...ir.transform import Pass, Recorder
+from ...ir.transform import PrimFuncPass, Recorder
 from ...ir.visitor import Mutator, collect, free_vars, fresh_copy, substitute
 from .choosing_reduction import choice_of, choose_in_lanes
 from .cut_at_conditions import cut_at_conditions
@@ -26,7 +25,7 @@ CHOICES = 32   # lanes of reductions that keep two numbers a lane
 
 
 @dataclass(frozen=True)
-class LowerLanes(Pass):
+class LowerLanes(PrimFuncPass):
     """Cuts each loop with the annotation `lanes` into vectors of so many lanes, and shorter ones
     for the rest, whatever its extent, and where conditions change (`cut_at_conditions`).
 
@@ -39,12 +38,10 @@ class LowerLanes(Pass):
     A sum, product, minimum or maximum over the loop keeps a partial result in each lane; the order
     of a sum changes. A loop that is neither this nor independent stays serial."""
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        def lower(name: str, func: PrimFunc) -> PrimFunc:
-            if not any(LANES in f.annotations for f in collect(func.body, For)):
-                return func
-            return func.replace(body=_Loops(name, recorder).visit(func.body))
-        return mod.map_functions(lower, PrimFunc)
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        if not any(LANES in f.annotations for f in collect(func.body, For)):
+            return func
+        return func.replace(body=_Loops(name, recorder).visit(func.body))
 
 
 class _Loops(Mutator):

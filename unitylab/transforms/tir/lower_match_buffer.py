@@ -6,27 +6,22 @@ from dataclasses import dataclass
 
 from ...ir import prim, tir
 from ...ir.errors import TransformError
-from ...ir.module import IRModule
 from ...ir.node import Node
 from ...ir.prim import PrimExpr, Var
 from ...ir.tir import Block, Buffer, BufferRegion, MatchBufferRegion, PrimFunc, Range
-from ...ir.transform import Pass, Recorder
+from ...ir.transform import PrimFuncPass, Recorder
 from ...ir.visitor import Fold, Mutator, collect
 
 
 @dataclass(frozen=True)
-class LowerMatchBuffer(Pass):
+class LowerMatchBuffer(PrimFuncPass):
     """Replaces each access of a `T.match_buffer` view by one of its source; the variables that the
     view's shape, strides and offset define get their values."""
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        return mod.map_functions(lambda name, f: _lower(name, f, recorder), PrimFunc)
-
-
-def _lower(name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
-    if not any(b.match_buffers for b in collect(func.body, Block)):
-        return func
-    return func.replace(body=_Matches(name, recorder).visit(func.body))
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        if not any(b.match_buffers for b in collect(func.body, Block)):
+            return func
+        return func.replace(body=_Matches(name, recorder).visit(func.body))
 
 
 class _Matches(Mutator):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...ir import prim, tir
-from ...ir.module import IRModule
 from ...ir.prim import PrimExpr, Ramp, Var, as_int, literal
 from ...ir.tir import AttrStmt, Bind, BufferLoad, BufferStore, For, PrimFunc, Stmt
-from ...ir.transform import Pass, Recorder
+from ...ir.transform import PrimFuncPass, Recorder
 from ...ir.visitor import Mutator, collect, fold_substitute, free_vars, substitute
 from .lower_vectorized_loop import NotVectorizable, _Lanes, independent
 
@@ -16,7 +15,7 @@ SIZES = (2, 4, 8, 16)
 
 
 @dataclass(frozen=True)
-class LowerTransposedTiles(Pass):
+class LowerTransposedTiles(PrimFuncPass):
     """Where a store walks along the inner of two vectorized loops of the same extent and a load
     along the outer one, loads the tile row by row and transposes it in registers.
 
@@ -25,12 +24,10 @@ class LowerTransposedTiles(Pass):
                 B[i, j] = A[j, i]             B[0, 0:16] = r0; ...; B[15, 0:16] = r15
     """
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        def lower(name: str, func: PrimFunc) -> PrimFunc:
-            if not any(map(_nested, collect(func.body, For))):
-                return func
-            return func.replace(body=_Tiles(name, recorder).visit(func.body))
-        return mod.map_functions(lower, PrimFunc)
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        if not any(map(_nested, collect(func.body, For))):
+            return func
+        return func.replace(body=_Tiles(name, recorder).visit(func.body))
 
 
 def _nested(loop: For) -> bool:

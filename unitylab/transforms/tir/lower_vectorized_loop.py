@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...ir import prim, tir
-from ...ir.module import IRModule
 from ...ir.node import Node
 from ...ir.prim import Broadcast, PrimExpr, Ramp, Var, as_int
 from ...ir.structural import structural_equal
 from ...ir.tir import BufferLoad, BufferStore, For, IfThenElse, PrimFunc, SeqStmt, Stmt
-from ...ir.transform import Pass, Recorder
+from ...ir.transform import PrimFuncPass, Recorder
 from ...ir.visitor import BUILD, Mutator, collect, substitute
 
 
 @dataclass(frozen=True)
-class LowerVectorizedLoop(Pass):
+class LowerVectorizedLoop(PrimFuncPass):
     """Replaces the variable of each vectorized loop by a ramp of `max_lanes` lanes at most (longer
     loops get a serial loop around, and a shorter vector for the rest).
 
@@ -24,13 +23,10 @@ class LowerVectorizedLoop(Pass):
 
     max_lanes: int = 64
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        def lower(name: str, func: PrimFunc) -> PrimFunc:
-            loops = [f for f in collect(func.body, For) if f.kind == tir.VECTORIZED]
-            if not loops:
-                return func
-            return func.replace(body=_Loops(self.max_lanes, name, recorder).visit(func.body))
-        return mod.map_functions(lower, PrimFunc)
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        if not any(f.kind == tir.VECTORIZED for f in collect(func.body, For)):
+            return func
+        return func.replace(body=_Loops(self.max_lanes, name, recorder).visit(func.body))
 
 
 class _Loops(Mutator):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...arith.analyzer import Analyzer
-from ...ir.module import IRModule
 from ...ir.prim import PrimExpr, literal, logical_not
 from ...ir.structural import structural_equal
 from ...ir.tir import (BlockRealize, BufferLoad, BufferStore, Evaluate, For, IfThenElse, PrimFunc,
                        SeqStmt, Stmt, seq)
-from ...ir.transform import Pass, Recorder
+from ...ir.transform import PrimFuncPass, Recorder
 from ...ir.visitor import Mutator
 from .no_op import has_no_effect, is_no_op
 
@@ -18,12 +17,12 @@ NOTHING = Evaluate(literal(0))
 
 
 @dataclass(frozen=True)
-class RemoveNoOp(Pass):
+class RemoveNoOp(PrimFuncPass):
     """Removes evaluations without effect, stores of what is there already (`A[i] = A[i]`), and
     loops and branches without a body."""
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        return mod.map_functions(lambda name, f: _Remover(name, recorder).visit(f), PrimFunc)
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        return _Remover(name, recorder).visit(func)
 
 
 class _Remover(Mutator):

@@ -6,26 +6,24 @@ from dataclasses import dataclass
 
 from ...arith.analyzer import Analyzer
 from ...arith.simplify import Simplifier
-from ...ir.module import IRModule
 from ...ir.node import Node
 from ...ir.prim import FloatImm, IntImm, Not, PrimExpr, StringImm, Var, is_const, literal
 from ...ir.tir import (AssertStmt, Block, BlockRealize, Buffer, Evaluate, For, IfThenElse, PrimFunc,
                        Range, SeqStmt, Stmt, seq)
-from ...ir.transform import Pass, Recorder
+from ...ir.transform import PrimFuncPass, Recorder
 
 _ATOMS = (Var, IntImm, FloatImm, StringImm)
 NOTHING = Evaluate(literal(0))
 
 
 @dataclass(frozen=True)
-class Simplify(Pass):
+class Simplify(PrimFuncPass):
     """Simplifies every expression with what is known where it stands: the ranges of loop and block
     variables, the conditions around it. Branches of a known condition vanish. Each rule of
     `arith` that fires is recorded."""
 
-    def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
-        return mod.map_functions(
-            lambda name, f: simplify_func(f, recorder, name), PrimFunc)
+    def rewrite(self, name: str, func: PrimFunc, recorder: Recorder) -> PrimFunc:
+        return simplify_func(func, recorder, name)
 
 
 def simplify_func(func: PrimFunc, recorder: Recorder, name: str = "") -> PrimFunc:
