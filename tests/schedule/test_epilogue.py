@@ -38,7 +38,23 @@ def test_another_epilogue_runs_in_the_last_step(schedule):
     assert "vk == 7" in sch.script()
 
 
-def test_other_readers_refuse():
+def test_for_other_readers_the_reduction_is_kept():
+    text = BIAS.replace("D: T.Buffer((6, 5))", "D: T.Buffer((6, 5)), E: T.Buffer((6, 5))") + """
+        for i, j in T.grid(6, 5):
+            with T.block("E"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                E[vi, vj] = C[vi, 4 - vj]
+"""
+    sch = Schedule(parse(text))
+    block = sch.get_block("C")
+    sch.fuse_reduction_epilogue(block, sch.get_block("D"))
+    assert [sch.get(b).name for b in sch.get_child_blocks(sch.get_block("root"))] == [
+        "C_kept", "C", "E"]
+    assert sch.get(block).writes[0].buffer.name == "D"
+    assert_same_results(parse(text), sch.mod)
+
+
+def test_readers_of_single_elements_refuse():
     text = PROGRAMS["rows"].replace("E[vi, vj] - S[vi]", "E[vi, vj] - S[vi] * S[0]")
     sch = Schedule(parse(text))
     with pytest.raises(ScheduleError, match="element by element"):

@@ -85,3 +85,49 @@ def test_maps_replay_and_print():
     again = Schedule(parse(SCALE))
     sch.trace.apply_to(again)
     assert_structural_equal(again.mod, sch.mod)
+
+
+FILL = """
+@T.prim_func
+def main(A: T.Buffer((14,), "int32"), C: T.Buffer((14,), "int32")):
+    with T.block("root"):
+        B = T.alloc_buffer((14,), "int32")
+        for i in range(14):
+            with T.block("B"):
+                vi = T.axis.spatial(14, i)
+                B[INDEX] = A[vi] + 1
+        for i in range(14):
+            with T.block("C"):
+                vi = T.axis.spatial(14, i)
+                C[vi] = B[vi] * 2
+"""
+
+
+@pytest.mark.parametrize("index, block, offset, expected", [
+    ("vi", "B", 0, "B[v_axis0, v_axis1] = T.if_then_else(v_axis0 == 3 and 2 <= v_axis1, 7, "
+                   "A[v_axis0 * 4 + v_axis1] + 1)"),
+    ("vi", "B", 3, "T.if_then_else(v_axis0 == 0 and v_axis1 < 3 or v_axis0 == 4 and 1 <= v_axis1"),
+    ("13 - vi", "buffer_B_padding", 0, "T.where(axis0 == 3 and 2 <= axis1)")])
+def test_padding_is_filled_by_the_writer_or_apart(index, block, offset, expected):
+    before = parse(FILL.replace("INDEX", index))
+    sch = Schedule(before)
+    sch.transform_layout(sch.get_block("B"), "B",
+                         lambda i: ((i + offset) // 4, (i + offset) % 4), pad_value=7)
+    assert expected in sch.script()
+    assert sch.get(sch.get_block(block)).writes[0].buffer.name == "B"
+    assert_same_results(before, sch.mod)
+
+
+def test_what_callers_bring_in_the_padding_is_assumed():
+    sch = Schedule(parse(FILL.replace("INDEX", "vi")))
+    sch.transform_layout(sch.get_block("B"), "A", lambda i: (i // 4, i % 4), pad_value=0)
+    assert "T.assume(not (v_axis0 == 3 and 2 <= v_axis1) or A[v_axis0, v_axis1] == 0)" \
+        in sch.script()
+    assert sch.get(sch.get_block("buffer_A_assumptions")).writes == ()
+
+
+def test_a_reduction_runs_over_the_padding_too(schedule):
+    sch = schedule("matmul_relu")
+    sch.transform_layout(sch.get_block("C"), "C", lambda i, j: (i // 5, j, i % 5), pad_value=0.0)
+    extents = [int(sch.get(l).extent.value) for l in sch.get_loops(sch.get_block("C"))]
+    assert extents == [3, 10, 5, 8]

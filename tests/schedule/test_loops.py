@@ -2,9 +2,13 @@
 
 import pytest
 from schedule_programs import assert_same_results
+from various_programs import VARIOUS
 
 from unitylab.ir.errors import ScheduleError
+from unitylab.ir.prim import as_int
 from unitylab.ir.structural import assert_structural_equal
+from unitylab.ir.tir import BlockRealize
+from unitylab.ir.visitor import collect
 from unitylab.schedule import Schedule
 from unitylab.script import parse
 
@@ -86,10 +90,27 @@ def test_fuse(copy):
     check(sch, body("f in range(60)", "f // 6", "f % 6"))
 
 
-def test_fuse_and_split_give_the_loop_back(copy):
+def test_a_fused_loop_that_is_split_stays_one_number(copy):
     sch, i, j = copy
     sch.split(sch.fuse(i, j), [10, 6])
+    check(sch, body("a, b in T.grid(10, 6)", "(a * 6 + b) // 6", "(a * 6 + b) % 6"))
+
+
+def test_split_and_fuse_give_the_loop_back(copy):
+    sch, i, j = copy
+    sch.fuse(*sch.split(i, [5, 2]))
     check(sch, body("i, j in T.grid(10, 6)", "i", "j"))
+
+
+def test_a_split_around_a_nested_block_guards_the_outer_block_only():
+    program = parse(VARIOUS["nested"])
+    sch = Schedule(program)
+    sch.split(sch.get_loops(sch.get_block("tile"))[1], [None, 3])
+    inner = sch.get_block("point")
+    guards = [r.predicate for r in collect(sch.mod["main"], BlockRealize)
+              if r.block is sch.get(inner)]
+    assert as_int(guards[0]) == 1
+    assert_same_results(program, sch.mod)
 
 
 def test_fuse_wants_direct_nesting(copy):

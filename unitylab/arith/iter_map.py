@@ -273,7 +273,7 @@ class Detector:
 
     def fused(self, s: Sum) -> Sum:
         """The sum with all digits as one, where their scales fit together; else as it is."""
-        s = self._joined(s)
+        s = self._joined(self._combined(s))
         if len(s.args) <= 1:
             return s
         ordered = self._in_order(s.args)
@@ -282,6 +282,24 @@ class Detector:
         unit = ordered[-1].scale
         args = tuple(replace(d, scale=self.quotient(d.scale, unit)) for d in ordered)
         return Sum((self._mark(args, unit),), s.base)
+
+    def _combined(self, s: Sum) -> Sum:
+        """Neighbouring digits of one mark as one: `f // 8 * 8 + f % 8` is `f`."""
+        args = list(s.args)
+        while pair := self._neighbours(args):
+            high, low = pair
+            args[args.index(high)] = replace(low, extent=self.times(high.extent, low.extent))
+            args.remove(low)
+        return s if len(args) == len(s.args) else Sum(tuple(args), s.base)
+
+    def _neighbours(self, args: list[Digit]) -> tuple[Digit, Digit] | None:
+        for high in args:
+            for low in args:
+                if high.mark is low.mark and high is not low \
+                        and self.same(high.lower, self.times(low.lower, low.extent)) \
+                        and self.same(high.scale, self.times(low.scale, low.extent)):
+                    return high, low
+        return None
 
     def _joined(self, s: Sum) -> Sum:
         """Groups of digits that a condition limits as one digit each."""

@@ -258,7 +258,8 @@ def _holds(made: Span, need: Span, size: PrimExpr, analyzer: Analyzer) -> bool:
     """`made` holds the part of `need` that lies inside of a dimension."""
     low = analyzer.can_prove(made.low <= need.low) or analyzer.can_prove(made.low <= 0)
     high = analyzer.can_prove(need.high <= made.high) or analyzer.can_prove(size - 1 <= made.high)
-    return low and high
+    return low and (high or analyzer.can_prove(
+        prim.minimum(need.high, size - 1) <= analyzer.simplify(made.high)))
 
 
 def why_iterations_depend(nest: Nest, top: For) -> str | None:

@@ -7,11 +7,12 @@ from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, as_int
 from ...ir.tir import REDUCE, Block, Buffer, BufferLoad, BufferStore
 from ...ir.structural import structural_equal
-from ...ir.visitor import Mutator, collect, fold_substitute
+from ...ir.visitor import Mutator, collect, fold_substitute, fresh_copy, substitute
 from ..access import update_regions
 from ..dependence import consumers, is_output, read_buffers, siblings, why_not_complete, \
     why_not_reduction, written_buffers
 from ..nest import Nest
+from ..replace_blocks import home
 from ..signature import BLOCK, primitive
 
 
@@ -23,9 +24,13 @@ def fuse_reduction_epilogue(nest: Nest, reduction_block: Block, epilogue_block: 
         D[i, j] = C[i, j] + bias[j]
 
     A sum followed by an addition starts from what is added. Any other epilogue is computed in the
-    last step of the reduction. The epilogue must be the only reader, element by element."""
+    last step of the reduction. The epilogue must read element by element; for other readers the
+    reduction is kept beside it, and computed twice."""
     red, epi = reduction_block, epilogue_block
     source = _check(nest, red, epi)
+    if len(consumers(nest, red)) > 1:
+        _keep(nest, red)
+        red = nest.now(red)
     at = _points(red, epi, source)
     store: BufferStore = epi.body
     place = tuple(fold_substitute(i, at) for i in store.indices)
@@ -53,14 +58,24 @@ def _check(nest: Nest, red: Block, epi: Block) -> Buffer:
     source = red.body.buffer
     if is_output(nest, red):
         raise ScheduleError(f"{source.name} is an output of the function", span=red.span)
-    others = [b.name for b in consumers(nest, red) if b is not epi]
-    if epi not in consumers(nest, red) or others:
-        who = f"{', '.join(others)} reads it too" if others else \
-            f"block {epi.name} does not read it"
-        raise ScheduleError(f"{source.name}, which block {red.name} makes, would vanish: {who}",
-                            span=epi.span, hint="reverse_compute_at keeps the buffer")
+    if epi not in consumers(nest, red):
+        raise ScheduleError(f"block {epi.name} does not read {source.name}, which block {red.name} "
+                            f"makes", span=epi.span)
     _check_between(nest, red, epi, source)
     return source
+
+
+def _keep(nest: Nest, red: Block) -> None:
+    """A second nest that computes the reduction, for its other readers."""
+    place = home(nest, red)
+    if place is None:
+        others = ", ".join(b.name for b in consumers(nest, red))
+        raise ScheduleError(f"block {red.name} shares its loops with another block, and several "
+                            f"blocks read what it makes: {others}", span=red.span,
+                            hint="fuse the epilogue before compute_at")
+    block = red.replace(name=f"{red.name}_kept")
+    kept = fresh_copy(substitute(place, {red: block}))
+    nest.insert(place, kept)
 
 
 def _check_between(nest: Nest, red: Block, epi: Block, source: Buffer) -> None:

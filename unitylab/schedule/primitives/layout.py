@@ -1,23 +1,19 @@
-"""Other layouts: of a buffer in memory, and of the points of a block."""
+"""Other layouts of the points of a block: transform_block_layout, reorder_block_iter_var."""
 
 from __future__ import annotations
 
 import math
 
-from ...arith.index_map import IndexMap
-from ...arith.iter_inverse import rounded_domain
 from ...arith.iter_map import NotAffine
 from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
-from ...ir.tir import (REDUCE, SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferLoad,
-                       BufferStore, For, IterVar, Range, Stmt)
-from ...ir.visitor import Mutator, fold_substitute, free_vars
-from ..access import check_no_pointer, update_regions
+from ...ir.tir import SERIAL, SPATIAL, Block, BlockRealize, For, IterVar, Range, Stmt
+from ...ir.visitor import Fold, Mutator, free_vars
 from ..dependence import why_order_matters
 from ..nest import Nest
-from ..signature import (BLOCK, BOOL, BUFFER, INDEX_MAP, INT, PAD_VALUE, MapSource, list_of,
-                         optional, primitive)
+from ..signature import BLOCK, INDEX_MAP, INT, MapSource, list_of, primitive
+from .digits import digits
 
 
 @primitive(block=BLOCK, index_map=INDEX_MAP)
@@ -62,7 +58,7 @@ def transform_block_layout(nest: Nest, block: Block, index_map: MapSource) -> No
         if o in point.inputs:  # also where it has one value
             values[point.inputs.index(o)] = v
     at = {it.var: v for it, v in zip(block.iter_vars, values)}
-    body = Substituted(at, analyzer)
+    body = _AtPoint(at, {it.var: it.dom for it in its})
     inner = nest.rewritten(body, block.replace(iter_vars=()))
     made = inner.replace(iter_vars=its)
     nest.forward(block, made)
@@ -123,6 +119,23 @@ def _kind_of(e: PrimExpr, its: dict[Var, IterVar], block: Block) -> str:
     return next(iter(kinds), SPATIAL)
 
 
+class _AtPoint(Fold):
+    """Replaces the variables of a block; indices get as few digits of the new ones as possible."""
+
+    def __init__(self, at, domain):
+        super().__init__(at)
+        self.domain = domain
+
+    def visit_Buffer(self, n):
+        return n
+
+    def _access(self, n):
+        new = self.rebuild(n)
+        return new.replace(indices=digits(new.indices, self.domain))
+
+    visit_BufferLoad = visit_BufferStore = _access
+
+
 class Substituted(Mutator):
     """Replaces variables and simplifies the indices (`conditions`: and comparisons) in which they
     stand."""
@@ -158,202 +171,3 @@ def reorder_block_iter_var(nest: Nest, block: Block, new_order: list[int]) -> No
     realize = nest.realize(block)
     new = nest.edit(block, iter_vars=tuple(block.iter_vars[k] for k in new_order))
     nest.edit(nest.realize(new), iter_values=tuple(realize.iter_values[k] for k in new_order))
-
-
-# --- layout of buffers ----------------------------------------------------------------------
-
-@primitive(block=BLOCK, buffer=BUFFER, index_map=INDEX_MAP, pad_value=optional(PAD_VALUE),
-           assume_injective_transform=BOOL)
-def transform_layout(nest: Nest, block: Block, buffer, index_map: MapSource, pad_value=None,
-                     assume_injective_transform: bool = False) -> None:
-    """Keeps a buffer in memory in another layout; all accesses of it change with it.
-
-        B[i, j]    ->    B[i // 16, j, i % 16]      (lambda i, j: (i // 16, j, i % 16))
-
-    `buffer`: ("read" or "write", number) at `block`, or its name. A parameter changes its shape:
-    callers must bring that layout. `pad_value`: what the elements hold that the map adds; without
-    it they hold anything, and reading them is forbidden."""
-    old = buffer_of(nest, block, buffer)
-    point = index_map.resolve(old.ndim, [s.dtype for s in old.shape])
-    analyzer = nest.analyzer(nest.scope(block) if block is not nest.root else block, False)
-    try:
-        shape = point.map_shape(old.shape, analyzer)
-    except ValueError as e:
-        raise ScheduleError(f"the index map {point.text} gives no shape: {e}") from None
-    padding = None
-    if not assume_injective_transform:
-        padding = _padding(point, old, shape, analyzer)
-    new = old.replace(shape=tuple(shape), strides=())
-    fills = padding is not None and pad_value is not None
-    writer = _writer_of_padding(nest, old) if fills else None
-    _relayout(nest, old, new, point)
-    if writer is not None:
-        _fill(nest, nest.now(writer), new, point, padding, pad_value, old)
-
-
-def buffer_of(nest: Nest, block: Block, which) -> Buffer:
-    """The buffer that ("read", 1) or a name means at a block."""
-    regions = (*block.reads, *block.writes)
-    if isinstance(which, tuple):
-        regions = block.reads if which[0] == "read" else block.writes
-        if 0 <= which[1] < len(regions):
-            return regions[which[1]].buffer
-    else:
-        found = [r.buffer for r in regions if r.buffer.name == which]
-        if found:
-            return found[0]
-    known = ", ".join(f"({w!r}, {k}): {r.buffer.name}" for w, rs in
-                      (("read", block.reads), ("write", block.writes)) for k, r in enumerate(rs))
-    raise ScheduleError(f"block {block.name} has no buffer {which!r}", span=block.span,
-                        hint=f"it has {known}")
-
-
-def _padding(point: IndexMap, old: Buffer, shape, analyzer):
-    """The inverse map and where it leaves the old shape; None where nothing is added."""
-    ranges = [Range(literal(0, s.dtype), s) for s in old.shape]
-    try:
-        point.inverse(ranges, analyzer)
-        return None
-    except NotAffine:
-        pass
-    padded = rounded_domain(point.outputs, dict(zip(point.inputs, ranges)))
-    sizes = [r.extent for r in padded.values()]
-    try:
-        back = point.inverse(list(padded.values()), analyzer)
-    except NotAffine as e:
-        raise ScheduleError(f"the index map {point.text} puts several elements of {old.name} at "
-                            f"one place: {e}", hint="assume_injective_transform=True if you know "
-                            "better") from None
-    return back, list(zip(sizes, old.shape))
-
-
-def _relayout(nest: Nest, old: Buffer, new: Buffer, point: IndexMap) -> None:
-    """Puts `new` in the place of `old` in the whole function, with indices mapped."""
-    func = nest.func
-    check_no_pointer(func.body, old)
-    users = [b for b in nest.blocks() if any(r.buffer is old for r in (*b.reads, *b.writes))]
-    mutator = _Relayout(old, new, point, nest)
-    body = nest.rewritten(mutator, func.body)
-    params = tuple(new if p is old else p for p in func.params)
-    if old in func.params:
-        nest.relaid.append((func.params.index(old), point))
-    nest.set_func(func.replace(params=params, body=body))
-    for b in reversed(users):
-        block = nest.now(b)
-        if block is not nest.root:
-            update_regions_of(nest, block, new)
-
-
-def update_regions_of(nest: Nest, block: Block, buffer: Buffer) -> None:
-    """Derives the declared regions of one buffer anew; the others stay as they are."""
-    from ...arith.regions import derive_regions  # noqa: PLC0415
-    reads, writes = derive_regions(block, nest.analyzer(block, unit_loops=False))
-
-    def fresh(declared, derived):
-        found = {r.buffer: r for r in derived}
-        return tuple(found.get(r.buffer, r) if r.buffer is buffer else r for r in declared)
-    nest.edit(block, reads=fresh(block.reads, reads), writes=fresh(block.writes, writes))
-
-
-class _Relayout(Mutator):
-    """Maps the indices of accesses of one buffer."""
-
-    def __init__(self, old: Buffer, new: Buffer, point: IndexMap, nest: Nest):
-        super().__init__()
-        self.old, self.new, self.point = old, new, point
-        self.analyzer = nest.analyzer(nest.root, False)
-
-    def visit_Buffer(self, n):
-        return self.new if n is self.old else n
-
-    def visit_Block(self, n: Block) -> Block:
-        for it in n.iter_vars:
-            if as_int(it.dom.extent) != 1:
-                self.analyzer.bind(it.var, it.dom)
-        if any(m.source.buffer is self.old for m in n.match_buffers):
-            raise ScheduleError(f"block {n.name} views {self.old.name} by match_buffer: its layout "
-                                f"must stay", span=n.span)
-        reads, writes = (tuple(self._region(r) for r in rs) for rs in (n.reads, n.writes))
-        return self.rebuild(n.replace(reads=reads, writes=writes))
-
-    def _region(self, r):
-        if r.buffer is not self.old:
-            return r
-        return self.new.region()
-
-    def visit_For(self, n: For) -> For:
-        if as_int(n.extent) != 1:
-            self.analyzer.bind(n.loop_var, Range(n.min, n.extent))
-        return self.rebuild(n)
-
-    def _mapped(self, n):
-        at = tuple(self.analyzer.simplify(e) for e in self.point(n.indices))
-        return n.replace(buffer=self.new, indices=at)
-
-    def visit_BufferLoad(self, n: BufferLoad):
-        if n.buffer is not self.old:
-            return self.rebuild(n)
-        return self._mapped(n.replace(indices=tuple(map(self.visit, n.indices))))
-
-    def visit_BufferStore(self, n: BufferStore):
-        if n.buffer is not self.old:
-            return self.rebuild(n)
-        return self._mapped(n.replace(indices=tuple(map(self.visit, n.indices)),
-                                      value=self.visit(n.value)))
-
-
-def _writer_of_padding(nest: Nest, buffer: Buffer) -> Block:
-    """The block whose loops can run over the padding too: it alone writes, element by element."""
-    writers = [b for b in nest.blocks() if b is not nest.root
-               and any(r.buffer is buffer for r in b.writes)]
-    if not writers:
-        raise ScheduleError(f"{buffer.name} is an input: its padding is what the caller brings",
-                            hint="leave pad_value out, or cache_read it first")
-    block = writers[0]
-    plain = len(writers) == 1 and isinstance(block.body, BufferStore) and block.init is None and \
-        list(block.body.indices) == [it.var for it in block.iter_vars]
-    if not plain or any(it.kind == REDUCE for it in block.iter_vars):
-        raise ScheduleError(f"block {block.name} does not write {buffer.name} element by element "
-                            f"in order: the padding has no loop", span=block.span,
-                            hint="cache_write it, and transform what the copying block writes")
-    _own_loops(nest, block)
-    return block
-
-
-def _fill(nest: Nest, block: Block, new: Buffer, point: IndexMap, padding, pad_value,
-          old: Buffer) -> None:
-    """Lets a block run over all of the padded buffer and store `pad_value` in the padding."""
-    back, sizes = padding
-    analyzer = nest.analyzer(nest.scope(block), False)
-    named = [o.name if isinstance(o, Var) else f"axis{k}" for k, o in enumerate(point.outputs)]
-    its = tuple(IterVar(Var(f"v_{n}", s.dtype), Range(literal(0, s.dtype), s), SPATIAL)
-                for n, s in zip(named, new.shape))
-    for it in its:
-        analyzer.bind(it.var, it.dom)
-    new_vars = [it.var for it in its]
-    values = [analyzer.simplify(e) for e in back(new_vars)]
-    inside = prim.logical_and(*[v < size for v, (whole, size) in zip(values, sizes)
-                                if not analyzer.can_prove_equal(whole, size)])
-    at = {it.var: v for it, v in zip(block.iter_vars, values)}
-    value = fold_substitute(block.body.value, at)
-    pad = _pad_value(pad_value, new_vars, new)
-    value = prim.call_intrin(value.dtype, "if_then_else", inside, value, pad)
-    made = block.replace(iter_vars=its, body=BufferStore(new, value, tuple(new_vars)))
-    loops = nest.loops(block)
-    top = loops[0] if loops else nest.realize(block)
-    nest.forward(block, made)
-    axes = [Var(n, s.dtype) for n, s in zip(named, new.shape)]
-    stmt: Stmt = BlockRealize(tuple(axes), literal(True), made)
-    for ax, s in reversed(list(zip(axes, new.shape))):
-        stmt = For(ax, literal(0, ax.dtype), s, SERIAL, stmt)
-    nest.replace(top, stmt)
-    update_regions(nest, nest.now(made))
-
-
-def _pad_value(value, at: list[Var], buffer: Buffer) -> PrimExpr:
-    if isinstance(value, MapSource):
-        found = value.resolve(len(at), [v.dtype for v in at])(at)
-        return prim.cast(found[0], buffer.dtype)
-    return literal(value, buffer.dtype) if not isinstance(value, PrimExpr) else value
-
-

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
+from ...arith.iter_map import simplify_affine
 from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
@@ -32,8 +34,7 @@ def split(nest: Nest, loop: For, factors: list, preserve_unit_iters: bool = True
     new_vars = [Var(f"{name}_{k}", loop.loop_var.dtype) for k in range(len(extents))]
     value = literal(0, loop.loop_var.dtype)
     for var, extent in zip(new_vars, extents):
-        value = value * extent + (literal(0, var.dtype) if not preserve_unit_iters
-                                  and as_int(extent) == 1 else var)
+        value = value * extent + var
     analyzer = nest.analyzer(loop)
     for var, extent in zip(new_vars, extents):
         analyzer.bind(var, Range(literal(0, var.dtype), extent))
@@ -107,38 +108,32 @@ class Rebind(Substitute):
         self.guard = guard
 
     def visit_BlockRealize(self, n: BlockRealize) -> BlockRealize:
+        guard, self.guard = self.guard, None
         new = self.rebuild(n)
-        if self.guard is None:
-            return new
-        return new.replace(predicate=prim.logical_and(new.predicate, self.guard))
+        self.guard = guard
+        return new if guard is None else new.replace(
+            predicate=prim.logical_and(new.predicate, guard))
 
 
 class SimplifyBindings(Mutator):
-    """Simplifies values, predicates and loop extents with what the loops around say."""
+    """Writes the values of iteration variables with as few digits of the loops around as possible,
+    as they are where they are no digits. `unit_loops`: loops of one iteration stay in them."""
 
-    def __init__(self, analyzer, unit_loops: bool = False):
+    def __init__(self, around: Iterable[For], unit_loops: bool = True):
         super().__init__()
-        self.analyzer, self.unit_loops = analyzer, unit_loops
+        self.domain = {l.loop_var: Range(l.min, l.extent) for l in around}
+        self.unit_loops = unit_loops
 
     def visit_For(self, n: For) -> For:
-        low, extent = self.analyzer.simplify(n.min), self.analyzer.simplify(n.extent)
-        if self.unit_loops or as_int(extent) != 1:
-            self.analyzer.bind(n.loop_var, Range(low, extent))
-        body = self.visit(n.body)
-        if low is n.min and extent is n.extent and body is n.body:
-            return n
-        return n.replace(min=low, extent=extent, body=body)
+        self.domain[n.loop_var] = Range(n.min, n.extent)
+        return self.rebuild(n)
 
     def visit_BlockRealize(self, n: BlockRealize) -> BlockRealize:
-        with self.analyzer.scope():
-            predicate = self.analyzer.simplify(n.predicate)
-            if not prim.is_const(predicate):
-                self.analyzer.assume(predicate)
-                predicate = n.predicate  # as it was written
-            values = tuple(map(self.analyzer.simplify, n.iter_values))
-        if predicate is n.predicate and all(a is b for a, b in zip(values, n.iter_values)):
+        values = simplify_affine(n.iter_values, self.domain, n.predicate,
+                                 unit_loops=self.unit_loops)
+        if all(a is b for a, b in zip(values, n.iter_values)):
             return n
-        return n.replace(predicate=predicate, iter_values=values)
+        return n.replace(iter_values=tuple(values))
 
     def visit_PrimExpr(self, n: PrimExpr) -> PrimExpr:
         return n
@@ -151,8 +146,7 @@ def _put(nest: Nest, old: For, new_vars: list[Var], extents: list[PrimExpr],
     stmt = body
     for var, extent in zip(reversed(new_vars), reversed(extents)):
         stmt = For(var, literal(0, var.dtype), extent, SERIAL, stmt)
-    stmt = nest.rewritten(SimplifyBindings(
-        nest.analyzer(nest.parent(old), not preserve), not preserve), stmt)
+    stmt = nest.rewritten(SimplifyBindings(nest.loops(old), preserve), stmt)
     nest.replace(old, stmt)
     loops = []
     for _ in new_vars:

@@ -58,7 +58,7 @@ def _init_nest(realize: BlockRealize, loops: list[For]) -> tuple[object, Block]:
     fresh = {it.var: Var(f"{it.var.name}_init", it.var.dtype) for it, _ in kept}
     its = tuple(IterVar(fresh[it.var], it.dom, it.kind) for it, _ in kept)
     dropped = {l.loop_var for l in loops} - set(copies)
-    guards = [fold_substitute(c, copies) for c in _terms(realize.predicate)
+    guards = [fold_substitute(c, copies) for c in reversed(_terms(realize.predicate))
               if not any(v in dropped for v in free_vars(c))]
     init = Block(its, (), (), f"{block.name}_init", fold_substitute(block.init, fresh),
                  annotations=block.annotations)

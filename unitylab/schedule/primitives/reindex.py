@@ -15,7 +15,7 @@ from ..access import check_no_pointer
 from ..dependence import siblings, why_not_dominant, written_buffers
 from ..nest import Nest
 from ..signature import BLOCK, BUFFER, primitive
-from .layout import buffer_of
+from .buffer_layout import buffer_of
 
 
 @primitive(returns=BLOCK, block=BLOCK, buffer=BUFFER)

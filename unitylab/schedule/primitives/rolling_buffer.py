@@ -17,7 +17,7 @@ from ..nest import Nest
 from ..regions import Span
 from ..signature import BLOCK, INT, primitive
 from .cache import pick_buffer
-from .layout import update_regions_of
+from .buffer_layout import update_regions_of
 
 
 @primitive(block=BLOCK, write_buffer_index=INT)
