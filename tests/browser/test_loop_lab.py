@@ -145,6 +145,29 @@ def test_with_the_keyboard_alone(bench, lab):
     assert len(lab.cells()) == 1  # none of the keys was JupyterLab's
 
 
+def test_choices_and_what_is_typed_stay_when_a_measurement_arrives(bench, lab):
+    press = lab.page.keyboard.press
+    row(bench, "loop j,").focus()
+    press("s")
+    expect(bench.get_by_role("button", name="Split j: 2", exact=True)).to_be_focused()
+    bench.get_by_label("speed", exact=True).get_by_role("button", name="Measure").evaluate(
+        "button => button.click()")  # as if begun before: the focus does not move
+    press("ArrowRight")
+    chip = bench.get_by_role("button", name="Split j: 4", exact=True)
+    expect_measured(bench, 0)
+    expect(chip).to_be_focused()
+    field = bench.get_by_role("textbox", name="factors")
+    field.focus()
+    lab.page.keyboard.type("2 4")
+    bench.get_by_label("speed", exact=True).get_by_role("button", name="Measure").evaluate(
+        "button => button.click()")
+    expect(bench.get_by_role("button", name="stop measuring")).to_have_count(0, timeout=SLOW)
+    expect(field).to_be_focused()
+    expect(field).to_have_value("2 4")
+    press("Enter")
+    expect_loops(bench, "i", "j_0", "j_1", "j_2", "k", "C")
+
+
 def test_a_split_by_factors_of_ones_own(bench, lab):
     row(bench, "loop i,").press("s")
     field = bench.get_by_role("textbox", name="factors")

@@ -73,11 +73,24 @@ class App {
   askOnce(ask, args = {}) {
     const key = JSON.stringify([ask, args]);
     if (!this.answers.has(key)) {
-      const found = this.ask(ask, args);
-      this.answers.set(key, found);
-      found.catch(() => this.answers.delete(key));
+      const one = { found: this.ask(ask, args) };
+      this.answers.set(key, one);
+      one.found.then((result) => { one.result = result; }, () => this.answers.delete(key));
     }
-    return this.answers.get(key);
+    return this.answers.get(key).found;
+  }
+
+  // fills `box` with what `draw` makes of an answer: at once where it is known, so that a pane
+  // drawn anew is whole and keeps the focus; otherwise when it comes, if the box still stands
+  into(box, ask, args, draw) {
+    const put = (...what) => box.replaceChildren(...what.flat(2).filter(Boolean));
+    const known = this.answers.get(JSON.stringify([ask, args]))?.result;
+    if (known !== undefined) { put(draw(known)); return; }
+    this.askOnce(ask, args).then((found) => {
+      if (!box.isConnected) return; // drawn anew meanwhile
+      put(draw(found));
+      this.frame.settle();
+    }).catch((e) => put(note(e.message)));
   }
 
   answer(m) {

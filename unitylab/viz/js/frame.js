@@ -18,7 +18,8 @@ class Frame {
     this.app = app;
     this.bodies = {};
     this.root = h("div", { class: "ul-root", "data-lm-suppress-shortcuts": "true", role: "region",
-      "aria-label": "unitylab workbench", onkeydown: (e) => this.key(e) });
+      "aria-label": "unitylab workbench", onkeydown: (e) => this.key(e),
+      onpointerdown: () => { this.wanted = null; } });
     this.title = h("div", { class: "ul-title" });
     this.status = h("span", { class: "ul-status", role: "status", "aria-live": "polite",
       "aria-label": "what is going on" });
@@ -144,8 +145,26 @@ class Frame {
       : `[aria-label="${CSS.escape(at.getAttribute("aria-label") || "")}"]`);
     body.replaceChildren();
     p.render(this.app, body);
-    if (name && !body.contains(this.root.getRootNode().activeElement)) {
-      (body.querySelector(name) || body).focus({ preventScroll: true });
+    if (name && this.wanted?.body !== body) {
+      body.focus({ preventScroll: true }); // until what is named is there again
+      this.wanted = { body, name, kept: true, value: at.type === "text" ? at.value : undefined };
+    }
+    this.settle();
+  }
+
+  // what of a pane gets the focus as soon as it is drawn
+  want(id, name) { this.wanted = { body: this.bodies[id], name }; }
+
+  // gives the focus to what waits for it, if that is there; who went elsewhere meanwhile stays
+  settle() {
+    if (!this.wanted) return;
+    const { body, name, kept, value } = this.wanted;
+    const found = body.querySelector(name);
+    if (kept && this.root.getRootNode().activeElement !== body) this.wanted = null;
+    else if (found && !body.hidden) {
+      this.wanted = null;
+      found.focus({ preventScroll: true });
+      if (value) { found.value = value; found.dispatchEvent(new Event("input")); }
     }
   }
 

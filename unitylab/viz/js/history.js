@@ -63,7 +63,7 @@ const drawNames = (app, r) => {
   const fields = [field(`name of step ${r.id}`, label), field(`branch of step ${r.id}`, branch)];
   const done = (save) => {
     app.renaming = null;
-    app.refocus = true;
+    app.frame.want("history", ".ul-history-list");
     const [label, branch] = fields.map((f) => f.value.trim());
     app.drawPane("history");
     if (save) app.act("rename", { step: r.id, label: label === r.name ? "" : label, branch });
@@ -83,18 +83,18 @@ const unfold = (app, id) => {
 
 const drawRewrites = (app, r) => {
   const list = h("ul", { class: "ul-rewrites", "aria-label": `rewrites of ${r.name}` }, "…");
-  app.askOnce("rewrites", { step: r.id }).then((all) => {
+  app.into(list, "rewrites", { step: r.id }, (all) => {
     const mine = app.options.onlySelected && app.selected
       ? all.filter((w) => w.nodes.includes(app.selected)) : all;
-    list.replaceChildren(...mine.slice(0, 300).map((w) => h("li", {},
+    const rows = mine.slice(0, 300).map((w) => h("li", {},
       h("button", { type: "button", class: `ul-rewrite${w.nodes.includes(app.selected)
         ? " ul-touches" : ""}`, title: `${w.rule} in ${w.function}`,
       onclick: () => showRewrite(app, r, all, w.k) },
       h("span", { class: "ul-ellipsis" }, h("b", {}, w.rule), ` ${w.label}`),
-      h("small", {}, duration(w.seconds))))));
-    if (mine.length > 300) list.append(h("li", {}, `… ${mine.length - 300} more`));
-    if (!mine.length) list.append(h("li", {}, "none touches the selected node"));
-  }).catch((e) => list.replaceChildren(e.message));
+      h("small", {}, duration(w.seconds)))));
+    return [rows, mine.length > 300 && h("li", {}, `… ${mine.length - 300} more`),
+      !mine.length && h("li", {}, "none touches the selected node")];
+  });
   return list;
 };
 
@@ -125,11 +125,18 @@ const drawPasses = (app, box, wanted) => {
   }));
 };
 
+const unfoldHere = (app) => {
+  app.frame.want("history", ".ul-history-list");
+  unfold(app, app.current);
+};
+
 const moveStep = (by) => (app, body) => {
   const rows = [...body.querySelectorAll(".ul-step")];
   const at = rows.findIndex((x) => Number(x.dataset.step) === app.current);
   const next = rows[at + by];
-  if (next) app.go(Number(next.dataset.step));
+  if (!next) return;
+  app.frame.want("history", ".ul-history-list");
+  app.go(Number(next.dataset.step));
 };
 
 pane("history", {
@@ -165,14 +172,13 @@ pane("history", {
       check("of selection", "only rewrites of the selected node", "onlySelected")), list,
     h("div", { class: "ul-live" }, h("h3", {}, "Add a pass"), field, passes, name));
     list.querySelector(".ul-here")?.scrollIntoView({ block: "nearest" });
-    if (app.refocus) { list.focus(); app.refocus = false; }
   },
   mark(app) { if (app.options.onlySelected && app.unfolded?.size) app.drawPane("history"); },
   keys: {
-    ArrowDown: (app, body) => { app.refocus = true; moveStep(1)(app, body); },
-    ArrowUp: (app, body) => { app.refocus = true; moveStep(-1)(app, body); },
-    ArrowRight: (app) => { app.refocus = true; unfold(app, app.current); },
-    ArrowLeft: (app) => { app.refocus = true; unfold(app, app.current); },
+    ArrowDown: moveStep(1),
+    ArrowUp: moveStep(-1),
+    ArrowRight: unfoldHere,
+    ArrowLeft: unfoldHere,
     e: (app) => app.live && rename(app, app.current),
     F2: (app) => app.live && rename(app, app.current),
     c: (app) => app.row.parent !== null && app.go(app.current, 0),

@@ -11,16 +11,13 @@ const drawOrigins = (app, all) => h("ol", { class: "ul-origins" }, [...all].reve
 const drawActions = (app, box) => {
   const key = app.selected;
   box.replaceChildren(note("looking…"));
-  app.askOnce("actions", { step: app.current, key }).then((all) => {
-    if (key !== app.selected) return;
-    const order = [...all].sort((a, b) => b.legal - a.legal);
-    box.replaceChildren(...order.map((a) => h("div", { class: `ul-action${a.legal ? "" : " ul-no"}`,
+  app.into(box, "actions", { step: app.current, key }, (all) => [...all]
+    .sort((a, b) => b.legal - a.legal).map((a) => h("div", { class: `ul-action${a.legal ? "" : " ul-no"}`,
       title: a.reason || a.code },
     h("span", { class: "ul-ellipsis" }, a.name), a.legal
       ? button("preview ▸", `what ${a.name} would change here`, () => showAction(app, key, a), "",
         { "aria-label": `preview ${a.name}` })
       : h("small", { class: "ul-reason" }, a.reason))));
-  }).catch((e) => box.replaceChildren(note(e.message)));
 };
 
 const showAction = (app, key, a) => {
@@ -55,13 +52,11 @@ pane("inspector", {
           h("meter", { value: m.roof, "aria-label": "share of the roofline" }))] : []));
     }
     if (app.live) body.append(h("h3", {}, "Can be done here"), actions);
-    app.askOnce("inspect", { step: app.current, key: node.id }).then((info) => {
-      if (node.id !== app.selected) return;
-      story.replaceChildren(h("dl", {}, info.rows.flatMap(([k, v]) =>
-        [h("dt", {}, k), h("dd", { title: v }, v)])),
-      h("h3", {}, "Where it comes from"), drawOrigins(app, info.origins));
+    app.into(story, "inspect", { step: app.current, key: node.id }, (info) => {
       if (app.live) drawActions(app, actions);
-    }).catch((e) => story.replaceChildren(note(e.message)));
+      return [h("dl", {}, info.rows.flatMap(([k, v]) => [h("dt", {}, k), h("dd", { title: v }, v)])),
+        h("h3", {}, "Where it comes from"), drawOrigins(app, info.origins)];
+    });
   },
   mark(app) { app.frame.redraw("inspector"); },
 });

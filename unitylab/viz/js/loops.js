@@ -97,11 +97,15 @@ const drawSpeed = (app) => {
 
 // --- edits --------------------------------------------------------------------------------------
 
+const focusRow = (app) => {
+  app.frame.want("loops", ".ul-loop.ul-selected");
+  app.drawPane("loops");
+};
+
 const refuse = (app, key, text) => {
   app.lab.refused = { key, text, step: app.current };
   app.lab.prompt = null;
-  app.lab.focus = true;
-  app.drawPane("loops");
+  focusRow(app);
 };
 
 const makeEdit = (app, op, key, args) => {
@@ -111,7 +115,7 @@ const makeEdit = (app, op, key, args) => {
   app.frame.busy(true);
   app.ask("loop_edit", { function: lab.fn, op, key, ...args }).then((next) => {
     lab.key = next;
-    lab.focus = true;
+    app.frame.want("loops", ".ul-loop.ul-selected");
     if (lab.auto) measureLab(app); else redrawLab(app);
   }).catch((e) => refuse(app, key, e.message));
 };
@@ -129,7 +133,9 @@ const startEdit = (app, match) => {
     else {
       lab.refused = null;
       lab.prompt = lab.prompt?.op === edit.op ? null : edit;
-      lab.choosing = Boolean(lab.prompt);
+      if (lab.prompt) {
+        app.frame.want("loops", ".ul-choice:not([aria-disabled]), .ul-prompt input");
+      }
       app.drawPane("loops");
     }
   }).catch((e) => refuse(app, key, e.message));

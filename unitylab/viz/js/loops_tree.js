@@ -38,35 +38,29 @@ const pickRow = (app, r, from = "loops") => {
   const { lab } = app;
   lab.key = r.key;
   lab.prompt = lab.refused = null;
-  lab.focus = true;
   const nodes = app.selected ? [app.selected] : [];
   if (r.line && app.line !== r.line) app.selectLine(r.line, nodes, from);
-  app.drawPane("loops");
+  focusRow(app);
 };
 
 const drawEdits = (app) => {
   const { lab } = app;
   const bar = h("div", { class: "ul-edits ul-live", role: "toolbar",
     "aria-label": `edits of ${lab.key}` }, h("small", {}, "…"));
-  app.askOnce("loop_edits", { ...labArgs(app), key: lab.key }).then((all) => {
-    if (!bar.isConnected) return; // drawn anew meanwhile
-    bar.replaceChildren(...all.map((e) => h("button", { type: "button",
-      class: `ul-button ul-edit${lab.prompt?.op === e.op ? " ul-on" : ""}`,
+  app.into(bar, "loop_edits", { ...labArgs(app), key: lab.key }, (all) => [all.map((e) => h(
+    "button", { type: "button", class: `ul-button ul-edit${lab.prompt?.op === e.op ? " ul-on" : ""}`,
       "aria-disabled": e.legal ? null : "true", "aria-label": `${e.title} ${lab.key}`,
       "aria-expanded": e.choices.length > 1 ? String(lab.prompt?.op === e.op) : null,
       title: e.legal ? `${e.title} ${lab.key} (${e.letter})` : e.reason,
-      onclick: () => startEdit(app, (x) => x.op === e.op) }, e.title, h("kbd", {}, e.letter))));
-    if (lab.prompt) bar.append(drawPrompt(app, lab.prompt));
-    if (lab.choosing) bar.querySelector(".ul-choice:not([aria-disabled]), input")?.focus();
-    lab.choosing = false;
-  }).catch((e) => bar.replaceChildren(h("small", { class: "ul-worse" }, e.message)));
+      onclick: () => startEdit(app, (x) => x.op === e.op) }, e.title, h("kbd", {}, e.letter))),
+  lab.prompt && drawPrompt(app, lab.prompt)]);
   return bar;
 };
 
 // the ways of an edit as chips; for a split also factors of one's own
 const drawPrompt = (app, edit) => {
   const { lab } = app;
-  const close = () => { lab.prompt = null; lab.focus = true; app.drawPane("loops"); };
+  const close = () => { lab.prompt = null; focusRow(app); };
   const own = (e) => {
     if (e.key === "Escape") close();
     e.stopPropagation();
@@ -165,10 +159,6 @@ pane("loops", {
       onkeydown: (e) => treeKey(app, e) }, lab.rows.map((r) => drawRow(app, r)));
     dragging(app, tree);
     body.append(app.live ? drawSpeed(app) : "", tree, lab.key && app.live ? drawEdits(app) : "");
-    if (lab.focus && !body.hidden) {
-      lab.focus = false;
-      tree.querySelector(".ul-selected")?.focus({ preventScroll: true });
-    }
     body.shown = app.node()?.callee;
   },
   mark(app, body, from) {

@@ -3,10 +3,9 @@ pane("twin", {
   title: "Text",
   region: "left",
   render(app, body) {
-    body.append(note("…"));
-    const stamp = app.stamp;
-    app.askOnce("describe", { step: app.current, key: app.selected }).then((text) => {
-      if (stamp === app.stamp) body.replaceChildren(h("pre", { class: "ul-twin" }, text));
-    }).catch((e) => body.replaceChildren(note(e.message)));
+    const box = h("div", {}, note("…"));
+    body.append(box);
+    app.into(box, "describe", { step: app.current, key: app.selected },
+      (text) => h("pre", { class: "ul-twin" }, text));
   },
 });
