@@ -12,8 +12,8 @@ const drawActions = (app, box) => {
   const key = app.selected;
   box.replaceChildren(note("looking…"));
   app.into(box, "actions", { step: app.current, key }, (all) => [...all]
-    .sort((a, b) => b.legal - a.legal).map((a) => h("div", { class: `ul-action${a.legal ? "" : " ul-no"}`,
-      title: a.reason || a.code },
+    .sort((a, b) => b.legal - a.legal).map((a) => h("div", {
+      class: `ul-action${a.legal ? "" : " ul-no"}`, title: a.reason || a.code },
     h("span", { class: "ul-ellipsis" }, a.name), a.legal
       ? button("preview ▸", `what ${a.name} would change here`, () => showAction(app, key, a), "",
         { "aria-label": `preview ${a.name}` })
@@ -54,8 +54,9 @@ pane("inspector", {
     if (app.live) body.append(h("h3", {}, "Can be done here"), actions);
     app.into(story, "inspect", { step: app.current, key: node.id }, (info) => {
       if (app.live) drawActions(app, actions);
-      return [h("dl", {}, info.rows.flatMap(([k, v]) => [h("dt", {}, k), h("dd", { title: v }, v)])),
-        h("h3", {}, "Where it comes from"), drawOrigins(app, info.origins)];
+      return [h("dl", {}, info.rows.flatMap(([k, v]) =>
+        [h("dt", {}, k), h("dd", { title: v }, v)])),
+      h("h3", {}, "Where it comes from"), drawOrigins(app, info.origins)];
     });
   },
   mark(app) { app.frame.redraw("inspector"); },

@@ -48,7 +48,8 @@ const drawEdits = (app) => {
   const bar = h("div", { class: "ul-edits ul-live", role: "toolbar",
     "aria-label": `edits of ${lab.key}` }, h("small", {}, "…"));
   app.into(bar, "loop_edits", { ...labArgs(app), key: lab.key }, (all) => [all.map((e) => h(
-    "button", { type: "button", class: `ul-button ul-edit${lab.prompt?.op === e.op ? " ul-on" : ""}`,
+    "button", { type: "button",
+      class: `ul-button ul-edit${lab.prompt?.op === e.op ? " ul-on" : ""}`,
       "aria-disabled": e.legal ? null : "true", "aria-label": `${e.title} ${lab.key}`,
       "aria-expanded": e.choices.length > 1 ? String(lab.prompt?.op === e.op) : null,
       title: e.legal ? `${e.title} ${lab.key} (${e.letter})` : e.reason,
