@@ -42,11 +42,16 @@ def build(mod: IRModule | BaseFunc, target: str | Target = "native", *,
     Raises BuildError where there is no machine code for something."""
     mod = as_module(mod)
     target = parse_target(target)
-    whole = _lowered(mod, pipeline, target) if _has_operators(mod) else mod
+    whole = whole_module(mod, target, pipeline)
     kernels = compile_kernels(whole, whole.prim_funcs, target, checked, progress)
     callees: dict[str, Callable] = {n: TensorFunction(n, k) for n, k in kernels.items()}
     compile_graph(whole, callees)
     return Executable(mod, target, callees, whole)
+
+
+def whole_module(mod: IRModule, target: Target, pipeline: Sequence[Pass] = default) -> IRModule:
+    """The module with the tensor programs that `build` compiles, those of its operators too."""
+    return _lowered(mod, pipeline, target) if _has_operators(mod) else mod
 
 
 def _has_operators(mod: IRModule) -> bool:

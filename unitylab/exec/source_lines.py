@@ -15,7 +15,7 @@ from ..ir.node import FrozenDict, Node
 from ..ir.tir import Block, Stmt
 from ..ir.visitor import Mutator
 from .hot_loop import hot_loop, hottest
-from .kernel import Kernel, emit
+from .kernel import Kernel, Source, emit
 from .llvm.jit import listing
 
 
@@ -33,15 +33,23 @@ class SourceLine(NamedTuple):
 
 def source_lines(kernel: Kernel, kind: str, lines: Mapping[int, int]) -> list[SourceLine]:
     """The "llvm" or "asm" code of a kernel; `lines` are those of its statements, by id."""
-    source = kernel.source
+    return code_of(kernel.source, lines)[kind]
+
+
+def code_of(source: Source, lines: Mapping[int, int]) -> dict[str, list[SourceLine]]:
+    """The "llvm" and "asm" code of a program that need not have been compiled before."""
     stamp = _Stamp(lines)
     part = IRModule(FrozenDict({n: stamp(f) for n, f in source.part.items()}))
     unit = emit(part, source.name, source.entry, dict(source.options), located=True)
     llvm, asm = listing(str(unit.module), source.target.cpu)
-    read = list(read_llvm(llvm) if kind == "llvm" else read_assembly(asm))
-    hot = hot_loop(read, lines.get(id(hottest(source.func)), 0))
-    return [SourceLine(text, source.name, line or None, k in hot)
-            for k, (text, line) in enumerate(read)]
+    hottest_line = lines.get(id(hottest(source.func)), 0)
+    return {kind: _marked(source.name, list(read), hottest_line)
+            for kind, read in (("llvm", read_llvm(llvm)), ("asm", read_assembly(asm)))}
+
+
+def _marked(name: str, read: list[tuple[str, int]], hottest_line: int) -> list[SourceLine]:
+    hot = hot_loop(read, hottest_line)
+    return [SourceLine(text, name, line or None, k in hot) for k, (text, line) in enumerate(read)]
 
 
 class _Stamp(Mutator):

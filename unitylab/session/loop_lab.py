@@ -47,11 +47,12 @@ class LoopLab:
         name, _ = self.program(func)
         return self.apply(edit(self.module, name, op, key, **args))
 
-    def iteration_order(self, func: str | None = None,
-                        step: int | str | None = None) -> IterationOrder:
-        """What the program touches, step by step, on the first iterations of each loop."""
+    def iteration_order(self, func: str | None = None, step: int | str | None = None,
+                        **options) -> IterationOrder:
+        """What the program touches, step by step, on the first iterations of each loop. Options
+        are those of `unitylab.simulate.iteration_order`."""
         _, program = self.program(func, step)
-        return iteration_order(program, self.program_sizes(program))
+        return iteration_order(program, self.program_sizes(program), **options)
 
     def simulate(self, func: str | None = None, step: int | str | None = None,
                  **options) -> Traffic:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from ..arith.evaluate import evaluate
 from ..exec.work import work_of
@@ -127,9 +128,16 @@ class _Counter:
         return sum(self.value(b.value, inner).flops for b in func.body.bindings)
 
 
+# a program is called from many places, and shared by many steps
+_counted: WeakKeyDictionary[PrimFunc, dict[frozenset, float]] = WeakKeyDictionary()
+
+
 def program_flops(func: PrimFunc, sizes: Sizes) -> float:
     """Arithmetic operations of one run of a tensor program; 0 where the program does not tell."""
-    return float(work_of(func, sizes).flops or 0)
+    known, key = _counted.setdefault(func, {}), frozenset(sizes.items())
+    if key not in known:
+        known[key] = float(work_of(func, sizes).flops or 0)
+    return known[key]
 
 
 def _last_uses(func: relax.Function) -> dict[relax.Var, int]:

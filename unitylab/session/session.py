@@ -31,6 +31,8 @@ from .step import Check, Step
 from .stopping import Stopped, Watch, Watched
 from .verify import compare, first_wrong_binding, reference, run
 
+SECONDS = 15.0  # for what `to_html` computes of tensor programs
+
 
 class Session(LoopLab):
     """A module on its way through passes.
@@ -291,11 +293,14 @@ class Session(LoopLab):
         at = self.current if step is None else self.history.find(step)
         return to_python(self.history.path(at))
 
-    def to_html(self, path: str) -> None:
-        """Writes the session as one interactive file that needs no kernel."""
+    def to_html(self, path: str | os.PathLike, seconds: float = SECONDS) -> None:
+        """Writes the session as one interactive file that needs no kernel.
+
+        Machine code, iteration orders and cache simulations are computed meanwhile, of the current
+        step's programs first, as many as `seconds` allow; the file says what is left out."""
         if Session._to_html is None:
             raise UnityLabError("the views are not loaded", hint="import unitylab")
-        Session._to_html(self, path)
+        Session._to_html(self, path, seconds)
 
     # --- checking ---------------------------------------------------------------------------
 

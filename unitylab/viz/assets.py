@@ -33,6 +33,12 @@ def program() -> str:
 
 
 @cache
+def host() -> str:
+    """The script of a page without a kernel."""
+    return (HERE / "js" / "offline.js").read_text("utf-8")
+
+
+@cache
 def module_source() -> str:
     """The ES module that the widget carries: it unpacks and starts the program."""
     packed = gzip.compress(program().encode(), 9, mtime=0)

@@ -16,9 +16,9 @@ def source(view, s, kind: str, key: str | None) -> list[dict]:
     """For each program its name, `keys` (the nodes that call it) and `rows`: text, line of the
     step's script (0 where there is none), whether it is in the hot loop."""
     ex = _built(view, s)
-    callers = _callers(view, s)
-    names = [n for n in ex.kernels if key in callers[n]] if key else []
-    return [_part(view, s, ex, kind, name, callers[name]) for name in names or ex.kernels]
+    calls = callers(view, s)
+    names = [n for n in ex.kernels if key in calls[n]] if key else []
+    return [_part(view, s, ex, kind, name, calls[name]) for name in names or ex.kernels]
 
 
 def _built(view, s) -> Executable:
@@ -35,7 +35,7 @@ def _part(view, s, ex: Executable, kind: str, name: str, keys: list[str]) -> dic
     return {"name": name, "keys": keys, "rows": view._built[place]}
 
 
-def _callers(view, s) -> dict[str, list[str]]:
+def callers(view, s) -> dict[str, list[str]]:
     """The keys of the nodes that call each program; a build makes programs of operators too."""
     keys, found = view.keys(s), defaultdict(list)
     for n in view.graph(s).nodes:

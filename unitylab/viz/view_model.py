@@ -69,6 +69,13 @@ class SessionView:
             self._rows[s.id] = self.session.diff(s.parent, s.id).summary
         return self._rows[s.id]
 
+    def info(self) -> dict:
+        """What stands in the header."""
+        s, sizes = self.session, self.sizes()
+        chips = [s.entry or "no function", *(f"{k} = {v}" for k, v in sizes.items()), s.target]
+        return {"title": s.steps[0].name, "entry": s.entry, "chips": chips,
+                "sizes": sizes if s.given_inputs is None else {}}
+
     def sizes(self) -> dict[str, int]:
         """The symbolic sizes of the entry function, as the inputs give them."""
         mod, entry = self.session.steps[0].module, self.session.entry
@@ -110,6 +117,12 @@ class SessionView:
         for k, n in enumerate(nodes):
             found.setdefault(id(n.item), f"{s.id}.{k}")
         return found
+
+    def last_line(self, s: Step, name: str) -> int:
+        """The last line of a tensor program in the step's script, 0 if it is not there."""
+        programs = text_of(self, s)["programs"]
+        first = self._lines[s.id].get(id(s.module.functions.get(name)), 0)
+        return next((end for body, end in programs if first and body > first), 0)
 
     # --- one step against another -----------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from threading import Lock, Thread, current_thread, main_thread
 
@@ -12,7 +13,7 @@ from ..ir.errors import UnityLabError
 from ..ir.module import IRModule
 from ..ir.tir import BaseFunc
 from ..pipelines import all_passes, default
-from ..session.session import Session
+from ..session.session import SECONDS, Session
 from . import assets, loop_view, offline, static
 from .view_model import SessionView
 
@@ -61,13 +62,9 @@ class Workbench(anywidget.AnyWidget):
 
     def about(self) -> dict:
         """What stands in the header and in the list of passes."""
-        s = self.session
         following = self.rest()[0].name if self.rest() else ""
-        sizes = {k: v for k, v in self.model.sizes().items()}
-        chips = [s.entry or "no function", *(f"{k} = {v}" for k, v in sizes.items()), s.target]
-        return {"title": s.steps[0].name, "entry": s.entry, "chips": chips, "next": following,
-                "live": True, "passes": sorted(all_passes()), "version": self.version,
-                "sizes": sizes if s.given_inputs is None else {}}
+        return {**self.model.info(), "next": following, "live": True,
+                "passes": sorted(all_passes()), "version": self.version}
 
     def rest(self) -> tuple:
         """What is left of the pipeline."""
@@ -156,7 +153,7 @@ class Workbench(anywidget.AnyWidget):
 
     def save_html(self) -> str:
         path = f"{self.session.steps[0].name}.html"
-        self.session.to_html(path)
+        write_page(self.model, path)
         return path
 
     # --- without a kernel -------------------------------------------------------------------
@@ -214,12 +211,15 @@ def lab(x: Session | IRModule | BaseFunc, **options) -> Workbench:
     return Workbench(x if isinstance(x, Session) else Session(x, **options))
 
 
-def write_html(session: Session, path: str) -> None:
+def write_html(session: Session, path: str | os.PathLike, seconds: float) -> None:
     """Writes the session as one interactive file that works offline."""
-    bench = Workbench(session)
-    session.listeners.remove(bench.refresh)
+    write_page(SessionView(session), path, seconds)
+
+
+def write_page(model: SessionView, path: str | os.PathLike, seconds: float = SECONDS) -> None:
+    text = offline.page(model, seconds)
     with open(path, "w", encoding="utf-8") as f:
-        f.write(offline.page(bench))
+        f.write(text)
 
 
 Session._to_html = staticmethod(write_html)

@@ -129,7 +129,7 @@ class App {
   draw() {
     const stamp = `${this.current}/${this.view.base}/${this.history.length}/${this.info.version}`;
     if (!this.stamp && this.view.loops?.[this.entry]) { // a tensor program: its loops, not a graph
-      this.tab = { left: "loops", right: this.live ? "memory" : "diff" };
+      this.tab = { left: "loops", right: "memory" };
     }
     if (stamp !== this.stamp) { this.answers.clear(); this.stamp = stamp; this.line = 0; }
     this.frame.draw();

@@ -5,7 +5,6 @@ const MOST_CODE = 4000; // lines that are drawn
 const codePane = (kind, title) => pane(kind, {
   title,
   region: "right",
-  live: true,
   render(app, body) {
     const key = callOf(app);
     body.append(note("compiling…"));
@@ -38,8 +37,13 @@ const drawCode = (app, parts) => {
       ...mine.map(([text, line, hot], i) => codeLine(app, keys, i, text, line, hot))];
   });
   if (left <= 0) rows.push(note(`the first ${MOST_CODE} lines; select a node for its own`));
-  return h("div", { class: "ul-text", role: "list", "aria-label": "lines" }, rows);
+  return h("div", {}, writtenNote(app, "compiled"),
+    h("div", { class: "ul-text", role: "list", "aria-label": "lines" }, rows));
 };
+
+// a page without a kernel says when it found out what it shows
+const writtenNote = (app, how) => app.info.written && note(
+  `${how} when this file was written, ${app.info.written}`);
 
 const codeLine = (app, keys, i, text, line, hot) => h("div", {
   class: `ul-line${hot ? " ul-hot" : ""}`, role: "listitem",

@@ -56,6 +56,7 @@ const drawSpeed = (app) => {
   const known = speedsOf(app);
   if (!known) askSpeed(app, false);
   const { here, before, rows = [] } = known || {};
+  if (!app.live && !here) return "";
   const busy = lab.measuring === `${app.current} ${lab.fn}`;
   const last = here && before ? before.time / here.time : 0;
   const same = Math.abs(last - 1) < 0.03;

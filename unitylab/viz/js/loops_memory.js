@@ -187,7 +187,6 @@ const drawTraffic = (app, t) => {
 pane("memory", {
   title: "Memory",
   region: "right",
-  live: true,
   render(app, body) {
     const lab = labOf(app);
     if (!lab.fn) { body.append(note("There is no tensor program yet.")); return; }
@@ -197,7 +196,8 @@ pane("memory", {
     const top = box("walked", "walking the loops…");
     const below = box("simulated", "simulating the caches…");
     body.append(h("h3", {}, "Iteration order ",
-      h("small", {}, "the first iterations of each loop")), top, below);
+      h("small", {}, "the first iterations of each loop")), top, below,
+    writtenNote(app, "walked and simulated") || "");
     if (lab.measuring) return; // its turn comes when nothing is timed
     const name = `${app.current} ${lab.fn}`;
     const show = (to, what, make) => (found) => {

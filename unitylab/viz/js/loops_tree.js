@@ -159,7 +159,7 @@ pane("loops", {
     const tree = h("div", { class: "ul-loops", role: "tree", "aria-label": `loops of ${lab.fn}`,
       onkeydown: (e) => treeKey(app, e) }, lab.rows.map((r) => drawRow(app, r)));
     dragging(app, tree);
-    body.append(app.live ? drawSpeed(app) : "", tree, lab.key && app.live ? drawEdits(app) : "");
+    body.append(drawSpeed(app), tree, lab.key && app.live ? drawEdits(app) : "");
     body.shown = app.node()?.callee;
   },
   mark(app, body, from) {
