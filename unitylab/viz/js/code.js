@@ -7,16 +7,19 @@ const codePane = (kind, title) => pane(kind, {
   region: "right",
   render(app, body) {
     const key = callOf(app);
-    body.append(note("compiling…"));
+    const box = h("div", {}, note("compiling…"));
+    const what = `${app.stamp} ${key}`;
     body.shown = key;
-    const stamp = app.stamp;
-    app.askOnce("source", { step: app.current, kind, key }).then((parts) => {
-      if (body.shown !== key || stamp !== app.stamp || body.hidden) return;
-      body.replaceChildren(parts.length ? drawCode(app, parts)
-        : note("There is no tensor program here: library calls are machine code of others."));
-      if (app.line) markLines(app, body, "draw");
-      else body.scrollTop = Math.max(0, (body.querySelector(".ul-hot")?.offsetTop || 0) - 80);
-    }).catch((e) => body.replaceChildren(note(e.message)));
+    body.append(box);
+    app.into(box, "source", { step: app.current, kind, key }, (parts) => {
+      queueMicrotask(() => {
+        if (app.line) markLines(app, body, body.code === what ? "text" : "draw");
+        else if (body.code !== what || !body.scrollTop) toHotLoop(body);
+        body.code = what;
+      });
+      return parts.length ? drawCode(app, parts)
+        : note("There is no tensor program here: library calls are machine code of others.");
+    });
   },
   mark(app, body, from) {
     if (body.shown !== callOf(app)) app.drawPane(kind);
@@ -24,6 +27,10 @@ const codePane = (kind, title) => pane(kind, {
   },
   keys: lineKeys,
 });
+
+const toHotLoop = (body) => {
+  body.scrollTop = Math.max(0, (body.querySelector(".ul-hot")?.offsetTop || 0) - 80);
+};
 
 const callOf = (app) => (app.node() && !["param", "output"].includes(app.node().kind)
   ? app.selected : null);
@@ -37,8 +44,8 @@ const drawCode = (app, parts) => {
       ...mine.map(([text, line, hot], i) => codeLine(app, keys, i, text, line, hot))];
   });
   if (left <= 0) rows.push(note(`the first ${MOST_CODE} lines; select a node for its own`));
-  return h("div", {}, writtenNote(app, "compiled"),
-    h("div", { class: "ul-text", role: "list", "aria-label": "lines" }, rows));
+  return [writtenNote(app, "compiled"),
+    h("div", { class: "ul-text", role: "list", "aria-label": "lines" }, rows)];
 };
 
 // a page without a kernel says when it found out what it shows

@@ -200,23 +200,23 @@ pane("memory", {
     writtenNote(app, "walked and simulated") || "");
     if (lab.measuring) return; // its turn comes when nothing is timed
     const name = `${app.current} ${lab.fn}`;
-    const show = (to, what, make) => (found) => {
-      if (!to.isConnected) return;
-      lab[what] = make(found);
-      to.className = "";
-      to.replaceChildren(lab[what]);
+    const fill = (to, what, ask, make) => {
+      app.askOnce(ask, labArgs(app)).catch(() => { to.className = ""; lab[what] = null; });
+      app.into(to, ask, labArgs(app), (found) => {
+        to.className = "";
+        lab[what] = make(found);
+        return lab[what];
+      });
     };
-    const fail = (to, what) => show(to, what, (e) => note(e.message));
-    app.askOnce("loop_order", labArgs(app)).then(show(top, "walked", (order) => {
+    fill(top, "walked", "loop_order", (order) => {
       if (lab.player?.name !== name) {
         lab.player?.stop();
         lab.player = Object.assign(new Player(app, order), { name });
       }
       queueMicrotask(() => lab.player.draw());
       return lab.player.element;
-    })).catch(fail(top, "walked"));
-    app.askOnce("loop_traffic", labArgs(app)).then(show(below, "simulated", (t) =>
-      drawTraffic(app, t))).catch(fail(below, "simulated"));
+    });
+    fill(below, "simulated", "loop_traffic", (t) => drawTraffic(app, t));
   },
   keys: {
     " ": (app) => app.lab?.player?.turn(),
