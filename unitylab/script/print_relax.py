@@ -71,7 +71,7 @@ class Printer(GraphPrinter):
                 self.declare(symbols)
                 if attrs:
                     self.out.line(f"R.func_attr({self.attrs(attrs)})")
-                if not nested and any(isinstance(n, prim.GlobalVar) for n in _walk_calls(func)):
+                if not nested and _calls_functions(func):
                     self.out.line("cls = Module")
                 self.sequence(func.body)
                 self.out.line(f"return {self.expr(func.body.body)}")
@@ -161,8 +161,25 @@ class Printer(GraphPrinter):
                 self.out.line(f"{name}: {self.info(b.var.struct_info)} = {self.expr(body)}")
 
 
+def _calls_functions(func: relax.Function) -> bool:
+    """Whether functions of the module are named in a function. Most parts of most bindings tell
+    at once."""
+    for b in func.body.bindings:
+        call = isinstance(b.value, relax.Call)
+        for part in (b.value.op, *b.value.args) if call else (b.value,):
+            if isinstance(part, (Op, relax.Var, relax.Constant)):
+                continue
+            if any(isinstance(n, prim.GlobalVar) for n in _walk(part)):
+                return True
+    return any(isinstance(n, prim.GlobalVar) for n in _walk(func.body.body))
+
+
 def _walk_calls(func: relax.Function):
-    stack: list[Node] = [func.body]
+    return _walk(func.body)
+
+
+def _walk(root: Node):
+    stack: list[Node] = [root]
     while stack:
         n = stack.pop()
         yield n

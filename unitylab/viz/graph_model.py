@@ -9,7 +9,7 @@ from ..ir import relax
 from ..ir.module import IRModule
 from ..ir.node import Node
 from ..ir.op import Op
-from ..ir.prim import GlobalVar
+from ..ir.prim import GlobalVar, IntImm, PrimExpr, Var
 from ..ir.struct_info import (PrimStructInfo, ShapeStructInfo, StructInfo, TensorStructInfo,
                               TupleStructInfo)
 
@@ -59,8 +59,12 @@ def short_info(info: StructInfo | None) -> str:
 
 
 def _dims(dims) -> str:
-    sizes = [str(getattr(d, "value", None) if hasattr(d, "value") else d.script()) for d in dims]
+    sizes = [_size(d) for d in dims]
     return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def _size(d: PrimExpr) -> str:
+    return d.name if isinstance(d, Var) else str(d.value) if isinstance(d, IntImm) else d.script()
 
 
 def graph_of(mod: IRModule, entry: str | None) -> Graph:

@@ -13,6 +13,7 @@ from .layout import Box, Layout, place
 
 TOO_MANY = 100  # boxes; the page has the same number
 CHUNK = 64  # nodes without a name path that make a group in a large graph
+NUMBERED = re.compile(r"([A-Za-z]+[_.]?\d+)[_.]")
 
 
 def picture(view, s, before) -> dict:
@@ -91,7 +92,7 @@ def _group(key: str, label: str) -> dict:
 
 def name_path(n: GraphNode) -> str:
     """`layer3` of `layer3_attention_scores`: the part of a name up to its first number."""
-    found = re.match(r"([A-Za-z]+[_.]?\d+)[_.]", getattr(n.item, "name", ""))
+    found = NUMBERED.match(getattr(n.item, "name", ""))
     return found[1] if found else ""
 
 

@@ -114,6 +114,12 @@ def _graphviz(dot: str) -> dict:
     return _WORKER.ask(dot)
 
 
+def prepare() -> None:
+    """Starts what lays out graphs, so that the first picture need not wait for it."""
+    if not shutil.which("dot"):
+        _WORKER.start()
+
+
 class _Worker:
     """The worker process: started when needed, started again if it died."""
 
@@ -121,11 +127,14 @@ class _Worker:
         self.process: subprocess.Popen | None = None
         self.lock = Lock()
 
+    def start(self) -> None:
+        with self.lock:
+            self._start()
+
     def ask(self, dot: str) -> dict:
         with self.lock:
             for _ in range(2):
-                if self.process is None or self.process.poll() is not None:
-                    self._start()
+                self._start()
                 try:
                     self.process.stdin.write(json.dumps(dot) + "\n")
                     self.process.stdin.flush()
@@ -139,6 +148,8 @@ class _Worker:
         raise UnityLabError("the graph could not be laid out: Graphviz failed twice on it")
 
     def _start(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            return
         program = Path(__file__).with_name("layout_worker.py")
         self.process = subprocess.Popen([sys.executable, str(program)], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -14,7 +14,7 @@ from ..ir.module import IRModule
 from ..ir.tir import BaseFunc
 from ..pipelines import all_passes, default
 from ..session.session import SECONDS, Session
-from . import assets, loop_view, offline, static
+from . import assets, layout, loop_view, offline, static
 from .view_model import SessionView
 
 
@@ -35,6 +35,7 @@ class Workbench(anywidget.AnyWidget):
 
     def __init__(self, session: Session, pipeline=default, threads: bool = True, **kw):
         super().__init__(**kw)
+        layout.prepare()
         self.session, self.pipeline, self.threads = session, tuple(pipeline), threads
         self.model, self.base, self.version = SessionView(session), None, 0
         self._one_at_a_time, self._jobs = Lock(), []
