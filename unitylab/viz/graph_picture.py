@@ -5,13 +5,17 @@ groups start closed and the page lays out what is open."""
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 
 from ..ir.structural import structural_equal
 from .graph_model import Graph, GraphNode
 from .layout import Box, Layout, place
 
 TOO_MANY = 100  # boxes; the page has the same number
+CLOSED = 180.0  # width of a closed group
+MANY_GROUPS = 48  # from here on they are gathered
 CHUNK = 64  # nodes without a name path that make a group in a large graph
 NUMBERED = re.compile(r"([A-Za-z]+[_.]?\d+)[_.]")
 
@@ -71,23 +75,45 @@ def _side(view, s, other, nodes, edges, status, layout: Layout | None) -> dict:
 
 
 def large(shown, ghosts, edges, status, graph: Graph) -> dict:
-    """Without positions, every node in a group: of its called function, of its name path, or of
-    its neighbours in the program."""
-    names = dict(graph.groups)
-    groups: dict[str, dict] = {g: _group(g, label) for g, label in names.items()}
-    nodes = []
-    for k, (key, n) in enumerate([*shown, *ghosts]):
-        group = n.group or name_path(n) or f"part {k // CHUNK}"
-        if group not in groups:
-            groups[group] = _group(group, group)
-        node = _node(key, n, status.get(key, "removed"), None)
-        nodes.append({**node, "group": "" if n.kind in ("param", "output") else group})
+    """Without positions, nodes in groups: of their called function, of their name path, or of
+    their neighbours in the program. Many groups stand in groups of groups."""
+    homes = _homes([n for _, n in [*shown, *ghosts]])
+    labels = dict(graph.groups)
+    groups = {g: _group(g, labels.get(g, g), g.rpartition("/")[0] if g in labels else "")
+              for g in [*labels, *homes] if g}
+    _gather([g for g in groups.values() if not g["parent"]], groups)
+    nodes = [{**_node(key, n, status.get(key, "removed"), None), "group": home}
+             for (key, n), home in zip([*shown, *ghosts], homes)]
     return {"nodes": nodes, "edges": [[a, b, kind, []] for a, b, kind in edges],
             "groups": list(groups.values()), "width": 0, "height": 0}
 
 
-def _group(key: str, label: str) -> dict:
-    return {"id": key, "label": label, "status": "same", "parent": "", "kind": "group"}
+def _homes(nodes: list[GraphNode]) -> list[str]:
+    """The group of each node, "" for ends and for those that would be alone in it."""
+    paths = [n.group or name_path(n) for n in nodes]
+    members = Counter(paths)
+    homes = ["" if n.kind in ("param", "output") else path
+             if n.group or members[path] > 1 and path else f"part {k // CHUNK}"
+             for k, (n, path) in enumerate(zip(nodes, paths))]
+    members = Counter(homes)
+    return [h if n.group or members[h] > 1 else "" for n, h in zip(nodes, homes)]
+
+
+def _gather(top: list[dict], groups: dict[str, dict]) -> None:
+    """Where there are many groups, puts each few that follow each other into one of their own."""
+    if len(top) <= MANY_GROUPS:
+        return
+    few = math.isqrt(len(top)) + 1
+    for k in range(0, len(top), few):
+        part = top[k:k + few]
+        label = f"{part[0]['label']} … {part[-1]['label']}"
+        groups[label] = _group(label, label)
+        for g in part:
+            g["parent"] = label
+
+
+def _group(key: str, label: str, parent: str = "") -> dict:
+    return {"id": key, "label": label, "status": "same", "parent": parent, "kind": "group"}
 
 
 def name_path(n: GraphNode) -> str:
@@ -156,18 +182,24 @@ def closed(graph: dict) -> dict:
     """A large graph with every group as one box, laid out by Graphviz; a small one as it is."""
     if graph["width"] or not graph["nodes"]:
         return graph
-    home = {n["id"]: n["group"] or n["id"] for n in graph["nodes"]}
+    parents = {g["id"]: g["parent"] for g in graph["groups"]}
+
+    def outermost(group: str) -> str:
+        while parents.get(group):
+            group = parents[group]
+        return group
+    home = {n["id"]: outermost(n["group"]) or n["id"] for n in graph["nodes"]}
     inside: dict[str, list[dict]] = {}
     for n in graph["nodes"]:
         inside.setdefault(home[n["id"]], []).append(n)
     edges = list(dict.fromkeys((home[a], home[b]) for a, b, *_ in graph["edges"]
                                if home[a] != home[b]))
-    layout = place([Box(k, 150.0, 40.0) for k in inside], edges)
+    layout = place([Box(k, CLOSED, 40.0) for k in inside], edges)
     labels = {g["id"]: g["label"] for g in graph["groups"]}
     nodes = [{**members[0], "id": k, "label": labels.get(k, members[0]["label"]),
               "detail": f"{len(members)} nodes" if k in labels else members[0]["detail"],
               "status": members[0]["status"] if len({m["status"] for m in members}) == 1
-              else "changed", "x": layout.nodes[k][0], "y": layout.nodes[k][1], "w": 150.0,
+              else "changed", "x": layout.nodes[k][0], "y": layout.nodes[k][1], "w": CLOSED,
               "h": 40.0} for k, members in inside.items()]
     return {"nodes": nodes, "edges": [[a, b, "same", layout.edges.get((a, b), [])]
                                       for a, b in edges],
