@@ -70,9 +70,10 @@ def dot_source(nodes, edges, groups, names, clusters) -> str:
                 height=f"{box.height / POINTS:.3f}")
 
     for group in groups:
-        # the label holds the place where the group's title is drawn
+        # the label holds the place where the group's title is drawn, with its sign and triangle
         with g.subgraph(name=clusters[group.id], graph_attr={
-                "label": group.label, "margin": "14", "fontsize": "15", "labelloc": "t"}) as inner:
+                "label": group.label + 6 * ".", "margin": "14",
+                "fontname": "Courier", "fontsize": "13.2", "labelloc": "t"}) as inner:
             for box in nodes:
                 if box.group == group.id:
                     add(inner, box)

@@ -8,6 +8,7 @@ from collections import defaultdict
 
 from ..ir.span import SourceText, Span
 from ..ir.tir import Block, For, PrimFunc
+from ..ir.user_frames import cell_name, is_cell
 from ..script import print_document
 from ..script.document import Document
 
@@ -114,7 +115,8 @@ def rows(view: dict) -> list[dict]:
 
 def place_name(span: Span) -> str:
     """Where a node was written, for people."""
-    return f"{span.source.rpartition('/')[2]}:{span.line}"
+    name = cell_name(span.source) if is_cell(span.source) else span.source.rpartition("/")[2]
+    return f"{name}:{span.line}"
 
 
 def source_line(span: Span) -> str:

@@ -40,7 +40,7 @@ const fontOf = (app) => Math.max(12, 11 / Math.min(1, app.zoom || 1));
 const groupDetail = (inner) => {
   const count = (status) => inner.filter((n) => n.status === status).length;
   const changes = Object.entries(SIGN).filter(([k]) => count(k)).map(([k, v]) => v + count(k));
-  return [`${inner.length} nodes`, ...changes].join(" ");
+  return [`${inner.length} node${inner.length > 1 ? "s" : ""}`, ...changes].join(" ");
 };
 const groupStatus = (b) => (b.inner.every((n) => n.status === "removed") ? "removed"
   : b.inner.some((n) => n.status !== "same") ? "changed" : "same");
@@ -57,9 +57,32 @@ const drawFrame = (app, g, p, fixed, measured) => {
   return [part(s("rect", { x, y, width: p.w, height: p.h, rx: 10 })), part(
     s("text", { x: x + 12, y: y + 18, role: "button", tabindex: -1, class: "ul-close",
       "aria-label": `close ${g.label}`, onclick: () => toggleGroup(app, g.id) },
-    `▾ ${sign ? `${sign} ` : ""}${cut(g.label, p.w - 46 - 6.2 * over.length, 0.66 * fontOf(app))}`),
+    s("title", {}, g.label), `▾ ${sign ? `${sign} ` : ""}${
+      cut(g.label, p.w - 46 - 6.2 * over.length, 0.66 * fontOf(app))}`),
     over && s("text", { x: x + p.w - 10, y: y + 18, class: "ul-over", "text-anchor": "end" },
       over))];
+};
+
+// where an edge goes down beside the boxes that stand between its ends; null: nothing is between
+const lane = (e, a, b, at) => {
+  const [y0, y1] = [a.y + a.h / 2, b.y - b.h / 2];
+  if (y1 - y0 < 60) return null;
+  const between = [...at].filter(([k, p]) => k !== e.a && k !== e.b && p.y - p.h / 2 > y0 &&
+    p.y + p.h / 2 < y1).map(([, p]) => p);
+  const meets = (x) => between.filter((p) => Math.abs(p.x - x(p.y)) < p.w / 2 + 8);
+  const found = meets((y) => a.x + (b.x - a.x) * Math.min(1, Math.max(0, (y - y0) / (y1 - y0))));
+  if (!found.length) return null;
+  const beside = (sign) => {
+    let [x, hit] = [0, found];
+    for (let round = 0; hit.length && round < 9; round += 1) {
+      x = sign * Math.max(...hit.map((p) => sign * p.x + p.w / 2)) + 14 * sign;
+      hit = meets(() => x);
+    }
+    return x;
+  };
+  const way = (x) => Math.abs(x - a.x) + Math.abs(x - b.x);
+  const sides = [beside(1), beside(-1)];
+  return way(sides[0]) <= way(sides[1]) ? sides[0] : sides[1];
 };
 
 const drawEdge = (e, at, fixed) => {
@@ -74,15 +97,11 @@ const drawEdge = (e, at, fixed) => {
     const [a, b] = [at.get(e.a), at.get(e.b)];
     if (!a || !b) return "";
     const [y0, y1] = [a.y + a.h / 2, b.y - b.h / 2];
-    const middle = (a.x + b.x) / 2; // a long one goes round what is between
-    const between = y1 - y0 < 60 ? [] : [...at].filter(([k, p]) => k !== e.a && k !== e.b &&
-      p.y - p.h / 2 > y0 && p.y + p.h / 2 < y1 && Math.abs(p.x - middle) < p.w / 2 + 8)
-      .map(([, p]) => p.x + p.w / 2);
     const bend = Math.max(14, Math.min(60, (y1 - y0) / 2));
-    const x = Math.max(...between) + 16;
-    d = between.length ? `M${a.x},${y0}C${a.x},${y0 + bend} ${x},${y0} ${x},${y0 + bend}L${x},${
-      y1 - bend}C${x},${y1} ${b.x},${y1 - bend} ${b.x},${y1}`
-      : `M${a.x},${y0}C${a.x},${y0 + bend} ${b.x},${y1 - bend} ${b.x},${y1}`;
+    const x = lane(e, a, b, at);
+    d = x === null ? `M${a.x},${y0}C${a.x},${y0 + bend} ${b.x},${y1 - bend} ${b.x},${y1}`
+      : `M${a.x},${y0}C${a.x},${y0 + bend} ${x},${y0} ${x},${y0 + bend}L${x},${
+        y1 - bend}C${x},${y1} ${b.x},${y1 - bend} ${b.x},${y1}`;
     end = [b.x, y1];
   }
   const [x, y] = end;
