@@ -145,16 +145,33 @@ AUDIT = """root => {
     }
     const ids = [...root.querySelectorAll("[id]")].map((n) => n.id);
     ids.filter((id, i) => ids.indexOf(id) !== i).forEach((id) => bad.push(`id ${id} twice`));
-    const rgb = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
-    const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) =>
+    const rgba = (c) => {
+        const [, space, parts] = c.match(/^(\\w+)\\(([^)]*)\\)/) || [null, "rgb", "0 0 0 0"];
+        const v = (parts.match(/[\\d.e-]+/g) || []).map(Number);
+        const of = space === "color" ? 255 : 1;
+        return [...v.slice(0, 3).map((x) => x * of), v[3] ?? 1];
+    };
+    const over = ([r, g, b, a], under) =>
+        [r, g, b].map((v, i) => a * v + (1 - a) * under[i]);
+    const light = (c) => c.map((v) => v / 255).map((v) =>
         v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
         .reduce((t, v, i) => t + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const faint = (c, opacity) => [...c.slice(0, 3), c[3] * opacity];
+    // what is behind an element, from the page down to it, and how opaque it is itself
     const behind = (n) => {
-        for (let e = n; e; e = e.parentElement) {
-            const c = rgb(getComputedStyle(e).backgroundColor);
-            if (c.length === 3 || c[3] === 1) return c;
+        const way = [];
+        for (let e = n; e; e = e.parentElement) way.unshift(e);
+        let [colour, opacity] = [[255, 255, 255], 1];
+        for (const e of way) {
+            const style = getComputedStyle(e);
+            opacity *= Number(style.opacity);
+            colour = over(faint(rgba(style.backgroundColor), opacity), colour);
+            const box = e.tagName === "g" && e.querySelector(":scope > rect");
+            if (!box) continue;
+            const { fill, fillOpacity } = getComputedStyle(box);
+            if (fill !== "none") colour = over(faint(rgba(fill), Number(fillOpacity)), colour);
         }
-        return [255, 255, 255];
+        return [colour, opacity];
     };
     for (const n of root.querySelectorAll("*")) {
         const text = [...n.childNodes].filter((c) => c.nodeType === 3).map((c) => c.textContent)
@@ -164,8 +181,11 @@ AUDIT = """root => {
         const scale = n.ownerSVGElement ? n.getScreenCTM().a : 1;
         const size = parseFloat(style.fontSize) * scale;
         if (size < 10.95) say(`text of ${size.toFixed(1)} px`, n);
-        if (n.ownerSVGElement || n.disabled) continue;
-        const [a, b] = [light(rgb(style.color)), light(behind(n))];
+        if (n.disabled) continue;
+        const [back, opacity] = behind(n);
+        if (!opacity) continue;
+        const colour = rgba(n.ownerSVGElement ? style.fill : style.color);
+        const [a, b] = [light(over(faint(colour, opacity), back)), light(back)];
         const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
         if (contrast < 4.5) say(`contrast ${contrast.toFixed(2)}`, n);
     }

@@ -40,10 +40,14 @@ CLOCK = """async ([act, root]) => {
 }"""
 
 ACTS = {
+    "open many": "root.querySelector('[aria-label^=\"layer0 … \"]')"
+                 ".dispatchEvent(new MouseEvent('click'))",
     "open a group": "root.querySelector('[aria-label^=\"layer3 \"]')"
                     ".dispatchEvent(new MouseEvent('click'))",
     "close it": "root.querySelector('[aria-label=\"close layer3\"]')"
                 ".dispatchEvent(new MouseEvent('click'))",
+    "close many": "root.querySelector('[aria-label^=\"close layer0 … \"]')"
+                  ".dispatchEvent(new MouseEvent('click'))",
     "select": "[...root.querySelectorAll('svg [role=button]')].at(-1)"
               ".dispatchEvent(new MouseEvent('click'))",
     "show the script": "root.querySelector('[data-tab=script]').click()",
