@@ -266,7 +266,7 @@ def test_groups_search_and_neighbours(bench, program):
 
 def test_a_page_without_kernel_and_a_picture_without_script(bench, lab, program, browser, server):
     bench.button("Save HTML").click()
-    expect(bench.status).to_contain_text("saved", timeout=SLOW)
+    expect(bench.status).to_contain_text("saved", timeout=3 * SLOW)  # a bar shows how far it is
     page = browser.new_page()
     failures = []
     page.on("pageerror", lambda e: failures.append(str(e)))
