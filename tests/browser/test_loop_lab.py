@@ -206,5 +206,10 @@ def test_the_order_is_played_and_the_caches_are_told(bench, lab):
 
 def test_a_loop_lights_up_in_the_script(bench, lab):
     bench.get_by_role("tab", name="Script").click()
+    inspector = bench.get_by_role("region", name="inspector")
+    row(bench, "loop k,").click()
+    expect(inspector).to_contain_text("2,097,152 times")
     row(bench, "block C:").click()
+    expect(inspector).to_contain_text("vi 128, vj 128")
+    expect(inspector).to_contain_text(re.compile(r"with T\.block"))
     expect(bench.locator(".ul-script-pane .ul-line.ul-selected")).to_contain_text('T.block("C")')

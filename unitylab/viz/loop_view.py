@@ -14,6 +14,7 @@ from ..ir.tir import PrimFunc
 from ..session.loop_tree import LoopRow, loop_tree
 from ..session.session import Session
 from ..simulate import IterationOrder, Traffic
+from .text_view import place_name, source_line
 
 MOST_CELLS = 64  # rows or columns of a buffer's picture
 
@@ -32,6 +33,8 @@ def _row(r: LoopRow) -> dict:
                 "writes": list(r.writes)}
     if r.trips is not None:
         row["trips"] = r.trips
+    if r.key and r.node.span is not None:
+        row |= {"place": place_name(r.node.span), "source": source_line(r.node.span)}
     return row
 
 

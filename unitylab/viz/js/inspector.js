@@ -14,7 +14,7 @@ const drawActions = (app, box) => {
   app.into(box, "actions", { step: app.current, key }, (all) => [...all]
     .sort((a, b) => b.legal - a.legal).map((a) => h("div", {
       class: `ul-action${a.legal ? "" : " ul-no"}`, title: a.reason || a.code },
-    h("span", { class: "ul-ellipsis" }, a.name), a.legal
+    h("span", { class: "ul-what" }, a.name), a.legal
       ? button("preview ▸", `what ${a.name} would change here`, () => showAction(app, key, a), "",
         { "aria-label": `preview ${a.name}` })
       : h("small", { class: "ul-reason" }, a.reason))));
@@ -28,10 +28,34 @@ const showAction = (app, key, a) => {
     .catch((e) => app.frame.problem(e.message));
 };
 
+const facts = (rows) => h("dl", {}, rows.filter(([, v]) => v).flatMap(([k, v]) =>
+  [h("dt", {}, k), h("dd", { title: v }, v)]));
+const selectedTitle = (name) => h("h3", {}, "Selected: ", h("span", { class: "ul-own" }, name));
+
+// a loop or block of the loop lab, as its row has it
+const drawLoopStory = (app, r) => {
+  const of = (kind) => (r.axes || []).filter((a) => a[1] === kind)
+    .map(([name, , extent]) => `${name} ${extent}`).join(", ");
+  return [selectedTitle(`${r.what} ${r.key}`), facts([
+    ["in", app.lab.fn], ["iterations", r.what === "loop" && r.extent],
+    ["kind", r.kind?.replace("_", " ")],
+    ["runs", r.trips && `${r.trips.toLocaleString("en")} times`],
+    ["spatial", of("spatial")], ["reduce", of("reduce")], ["other", of("opaque")],
+    ["reads", r.reads?.join(" ")], ["writes", r.writes?.join(" ")]]),
+  r.place && [h("h3", {}, "Where it comes from"), h("div", { class: "ul-place" },
+    h("small", {}, r.place), r.source && h("code", {}, coloured(r.source)))]].flat();
+};
+
 pane("inspector", {
   region: "inspector",
   render(app, body) {
     const node = app.node();
+    const loop = !node && app.tab.left === "loops" && labOf(app).rows.find((r) =>
+      r.key && r.key === app.lab.key);
+    if (loop) {
+      body.append(...drawLoopStory(app, loop).filter(Boolean));
+      return;
+    }
     if (!node) {
       body.append(h("h3", {}, "Inspector"), note("Click a node or a line: ",
         "it lights up everywhere, and this is where its story stands."));
@@ -40,7 +64,7 @@ pane("inspector", {
     const m = app.view.measures?.nodes?.[node.id];
     const story = h("div", {}, note("…"));
     const actions = h("div", { class: "ul-actions" });
-    body.append(h("h3", {}, `Selected: ${node.label}`), story);
+    body.append(selectedTitle(node.label), story);
     if (m) {
       body.append(h("h3", {}, "Measured"), h("dl", {},
         m.time !== undefined && [h("dt", {}, "time"), h("dd", {}, duration(m.time))],
@@ -54,9 +78,7 @@ pane("inspector", {
     if (app.live) body.append(h("h3", {}, "Can be done here"), actions);
     app.into(story, "inspect", { step: app.current, key: node.id }, (info) => {
       if (app.live) drawActions(app, actions);
-      return [h("dl", {}, info.rows.flatMap(([k, v]) =>
-        [h("dt", {}, k), h("dd", { title: v }, v)])),
-      h("h3", {}, "Where it comes from"), drawOrigins(app, info.origins)];
+      return [facts(info.rows), h("h3", {}, "Where it comes from"), drawOrigins(app, info.origins)];
     });
   },
   mark(app) { app.frame.redraw("inspector"); },

@@ -164,6 +164,7 @@ pane("loops", {
   },
   mark(app, body, from) {
     if (body.shown !== app.node()?.callee) { app.drawPane("loops"); return; }
+    if (from === "draw" && !app.node()) app.frame.redraw("inspector"); // has its story
     for (const r of body.querySelectorAll(".ul-loop")) {
       const lit = app.line ? app.lit(Number(r.dataset.line)) : 0;
       r.classList.toggle("ul-within", lit > 0);
