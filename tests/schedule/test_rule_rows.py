@@ -179,3 +179,19 @@ def test_transposes_of_unknown_sizes():
     mod = graph("R.permute_dims(x0, axes=[1, 0])", ("n", "m"))
     for shape in ((3, 5), (64, 100), (1, 1), (0, 3), (100, 33), (32, 16)):
         both(mod, floats(*shape))
+
+
+@pytest.mark.parametrize("target, pieces", [
+    ("native -threads=1 -mcpu=x86-64-v3", 2), ("native -threads=4 -mcpu=x86-64-v3", 4)])
+def test_column_sums_stay_in_the_first_cache(target, pieces):
+    """Rows are read in pieces as long as the sums fit, or as threads share them out."""
+    program = ul.transforms.LegalizeOps()(graph("R.sum(x0, axis=[0])", (100, 8192)))
+    func = next(iter(program.prim_funcs.values()))
+    script = default_schedule(func, TargetInfo.of(target)).script()
+    assert f"T.parallel(T.int64({pieces}))" in script or f"range(T.int64({pieces}))" in script
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("shape", [(100, 8192), (7, 10112), (33, 9001), (2, 5, 4100)])
+def test_column_sums_of_long_rows(shape, target):
+    both(graph("R.sum(x0, axis=[-2])", shape), floats(*shape), target=target, rtol=1e-4)

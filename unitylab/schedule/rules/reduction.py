@@ -14,7 +14,7 @@ from .scheduling import Scheduling
 LANES = "lanes"
 ROW_LANES = 64     # partial results of a row: four registers of 16 floats hide the latency
 SHORTEST = 8       # a loop of fewer iterations is left to the compiler
-CHUNK = 1024       # columns whose sums stay in the first-level cache
+LEAST_CHUNK = 256  # columns of a chunk: shorter pieces of rows are read too slowly
 COSTLY = frozenset({"exp", "exp2", "tanh", "erf", "sigmoid", "pow", "power", "log"})
 ROWS_AT_ONCE = 8   # rows that are added while a piece of the sums is in registers
 
@@ -133,9 +133,10 @@ def column_reduction(s: Scheduling, block: BlockRV) -> bool:
     if width is not None and width < SHORTEST:
         return False
     outer = [by_var[it.var] for it in spatial[:-1]]
-    if width is not None and width >= 2 * CHUNK and width % CHUNK == 0:
-        chunk, column = s.sch.split(column, [None, CHUNK])
-        outer.append(chunk)
+    chunk = _chunk(s, width, node.body.buffer.dtype.itemsize, not outer)
+    if chunk is not None:
+        pieces, column = s.sch.split(column, [None, chunk])
+        outer.append(pieces)
     inner = []
     height = as_int(s.sch.get(rows[-1]).extent)
     at_once = next((n for n in (ROWS_AT_ONCE, 4, 7, 3, 2) if height and height % n == 0), 1)
@@ -148,6 +149,19 @@ def column_reduction(s: Scheduling, block: BlockRV) -> bool:
     s.sch.decompose_reduction(block, rows[0])
     s.attempt("annotate", column, LANES, ROW_LANES)
     return True
+
+
+def _chunk(s: Scheduling, width: int | None, item: int, alone: bool) -> int | None:
+    """Columns whose sums stay in half of the first-level cache, as many as possible: memory is
+    read in pieces of rows of that length. `alone`: there is no other loop for threads."""
+    if width is None:
+        return None
+    pieces = s.target.threads if alone else 1
+    most = min(s.target.cpu.caches[0] // 2 // item, width // pieces)
+    if width <= most:
+        return None
+    return next((n for n in range(most // ROW_LANES * ROW_LANES, LEAST_CHUNK - 1, -ROW_LANES)
+                 if width % n == 0), None)
 
 
 def reads_once(block: Block) -> bool:
