@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .errors import StructInfoError
 from .node import Node
-from .op import Op
+from .op import Op, check_dtypes
 from .prim import GlobalVar, PrimExpr, Var
 from .relax import Call, Expr, ExternFunc, Function, If, ShapeExpr, TupleGetItem, info_of
 from .struct_info import (FuncStructInfo, ObjectStructInfo, PrimStructInfo, ShapeStructInfo,
@@ -44,6 +44,7 @@ def infer_call(call: Call, mod=None) -> StructInfo:
     if isinstance(op, Op):
         if op.infer is None:
             return call.sinfo_args[0] if call.sinfo_args else ObjectStructInfo()
+        check_dtypes(call)
         try:
             return op.infer(call)
         except StructInfoError as e:

@@ -13,7 +13,8 @@ from typing import Any
 
 from .errors import StructInfoError, did_you_mean
 from .node import FrozenDict, Node, node, note, plain
-from .relax import Call, DataTypeImm, Expr, ExternFunc, ShapeExpr, StringImm, as_expr
+from .relax import (Call, DataTypeImm, Expr, ExternFunc, ShapeExpr, StringImm, as_expr,
+                    info_of)
 from .struct_info import as_dims
 
 REQUIRED = object()
@@ -25,12 +26,24 @@ class Param:
 
     `kind`: "tensor" and "expr" are arguments of the call (an optional one may be None, "tensors"
     is a tuple of tensors, "shape" a shape, "func" a callee, "rest" any further values); "attr" is
-    a plain value kept in `Call.attrs`.
+    a plain value kept in `Call.attrs`. `of` names the dtypes of a tensor (see `DTYPES`), "" means
+    all.
     """
 
     name: str
     kind: str = "tensor"
     default: Any = REQUIRED
+    of: str = ""
+
+
+# what an operator works on: the kinds of dtypes, what to convert others to, in words
+DTYPES = {
+    "float": (("float",), "float32", "floating point"),
+    "int": (("int", "uint"), "int32", "integers"),
+    "number": (("int", "uint", "float"), "int32", "numbers"),
+    "bits": (("int", "uint", "bool"), "int32", "integers or bool"),
+    "bool": (("bool",), "bool", "bool"),
+}
 
 
 @node
@@ -81,6 +94,21 @@ class Op(Node):
         if name in call.attrs:
             return call.attrs[name]
         return next(p.default for p in self.params if p.name == name)
+
+
+def check_dtypes(call: Call) -> None:
+    """Raises StructInfoError if a required tensor has a dtype that the op does not work on."""
+    for p, e in zip([p for p in call.op.params if p.kind != "attr"], call.args):
+        if p.default is not REQUIRED:
+            break  # from here on, places say nothing: what is left out leaves no gap
+        info = info_of(e) if p.of else None
+        for part in getattr(info, "fields", None) or (info,):
+            found = getattr(part, "dtype", None)
+            if found and found.kind not in DTYPES[p.of][0]:
+                _, other, words = DTYPES[p.of]
+                raise StructInfoError(f"{call.op.short}: {p.name} must be {words}, not {found}",
+                                      span=call.span,
+                                      hint=f'R.astype({p.name}, "{other}") converts')
 
 
 def freeze(value):

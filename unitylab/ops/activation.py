@@ -60,7 +60,8 @@ ROWS = [
 ]
 
 for _name, _rule, _numpy, _doc in ROWS:
-    declare(f"nn.{_name}", [arg("data")], same, pattern="elementwise", numpy=_numpy,
+    _of = "number" if _name.startswith("relu") else "float"
+    declare(f"nn.{_name}", [arg("data", of=_of)], same, pattern="elementwise", numpy=_numpy,
             te=lambda x, r=_rule, n=_name: te.compute(x.shape, lambda *i: r(x[i]), name=n
                                                       if n.startswith("relu") else f"T_{n}"),
             doc=f"Element by element: {_doc}.")
@@ -71,7 +72,7 @@ def _leaky(x, alpha=0.01):
         _const(0, x) < x[i], x[i], x[i] * _const(alpha, x)), name="T_leaky_relu")
 
 
-declare("nn.leakyrelu", [arg("data"), attr("alpha", 0.01)], same, te=_leaky,
+declare("nn.leakyrelu", [arg("data", of="float"), attr("alpha", 0.01)], same, te=_leaky,
         numpy=lambda x, alpha=0.01: np.where(x > 0, x, x * x.dtype.type(alpha)),
         pattern="elementwise", doc="x where positive, alpha * x elsewhere.")
 
@@ -124,10 +125,10 @@ def _np_log_softmax(x, axis=-1):
     return (z - np.log(np.exp(z).sum(axis, keepdims=True))).astype(x.dtype)
 
 
-declare("nn.softmax", [arg("data"), attr("axis", -1)], _infer_axis, te=_softmax,
+declare("nn.softmax", [arg("data", of="float"), attr("axis", -1)], _infer_axis, te=_softmax,
         numpy=_np_softmax, pattern="opaque",
         doc="exp(x) over its sum along the axis, computed from x - max(x).")
-declare("nn.log_softmax", [arg("data"), attr("axis", -1)], _infer_axis, te=_log_softmax,
+declare("nn.log_softmax", [arg("data", of="float"), attr("axis", -1)], _infer_axis, te=_log_softmax,
         numpy=_np_log_softmax, pattern="opaque", doc="The logarithm of softmax.")
 
 declare("nn.dropout", [arg("data"), attr("rate", 0.5)],

@@ -83,11 +83,11 @@ def _np_attention(q, k, v, bias=None, scale=None, causal_mask=None, window_size=
     return np.einsum("bhij,bjhe->bihe", weights, v.astype("float64")).astype(q.dtype)
 
 
-_ATTRS = [attr("scale", None), attr("causal_mask", None), attr("window_size", None)]
-declare("nn.attention", [arg("query"), arg("key"), arg("value"), arg("bias", default=None),
-                         *_ATTRS], _infer, te=_attention, numpy=_np_attention, pattern="opaque",
+_PARAMS = [*(arg(name, of="float") for name in ("query", "key", "value")),
+           arg("bias", default=None), attr("scale", None), attr("causal_mask", None),
+           attr("window_size", None)]
+declare("nn.attention", _PARAMS, _infer, te=_attention, numpy=_np_attention, pattern="opaque",
         doc="softmax(query @ key.T * scale + bias) @ value; (batch, length, heads, size); "
             "causal_mask TopLeft or BottomRight.")
-declare("nn.attention_bias", [arg("query"), arg("key"), arg("value"), arg("bias", default=None),
-                              *_ATTRS], _infer, te=_attention, numpy=_np_attention,
+declare("nn.attention_bias", _PARAMS, _infer, te=_attention, numpy=_np_attention,
         pattern="opaque", doc="nn.attention with a bias.")

@@ -79,7 +79,7 @@ def _numpy(x, gamma, beta, moving_mean, moving_var, axis=1, epsilon=1e-5, center
 
 
 declare("nn.batch_norm",
-        [arg("data"), arg("gamma"), arg("beta"), arg("moving_mean"), arg("moving_var"),
+        [arg("data", of="float"), arg("gamma"), arg("beta"), arg("moving_mean"), arg("moving_var"),
          attr("axis"), attr("epsilon", 1e-5), attr("center", True), attr("scale", True),
          attr("momentum", 0.1), attr("training", True)],
         _infer, te=_te, numpy=_numpy, pattern="opaque",

@@ -7,13 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from ..ir import prim, te
-from ..ir.dtypes import BOOL, FLOAT64
+from ..ir.dtypes import BOOL, FLOAT64, dtype
 from .broadcasting import at, broadcast_dims, broadcast_shape, infer_broadcast, infer_comparison
 from .declare import arg, declare
-
-
-def _logical(kind: type) -> Callable:
-    return lambda a, b: kind(a, b)
 
 
 def _divide(a, b):
@@ -29,7 +25,7 @@ def _power(a, b):
 
 
 def _np_divide(a, b):
-    if np.result_type(a).kind == "f":
+    if dtype(np.result_type(a)).is_float:
         return np.divide(a, b)
     return np.trunc(np.divide(a, b)).astype(np.result_type(a))
 
@@ -58,19 +54,29 @@ ARITHMETIC = [
     ("floor_mod", _mod, np.mod, "the remainder with the sign of the divisor"),
     ("mod", _mod_toward_zero, np.fmod, "the remainder with the sign of the dividend"),
     ("power", _power, np.power, "x1 to the power x2"),
+]
+ANGLES = [
     ("atan2", lambda a, b: prim.Call(a.dtype, "atan2", (a, b)), np.arctan2,
      "the angle of the point (x2, x1)"),
+]
+ORDER = [
     ("maximum", prim.maximum, np.maximum, "the larger value"),
     ("minimum", prim.minimum, np.minimum, "the smaller value"),
-    ("logical_and", _logical(prim.And), np.logical_and, "both hold"),
-    ("logical_or", _logical(prim.Or), np.logical_or, "one holds"),
-    ("logical_xor", lambda a, b: prim.not_equal(a, b), np.logical_xor, "exactly one holds"),
+]
+LOGICAL = [
+    ("logical_and", prim.And, np.logical_and, "both hold"),
+    ("logical_or", prim.Or, np.logical_or, "one holds"),
+    ("logical_xor", prim.not_equal, np.logical_xor, "exactly one holds"),
+]
+BITS = [
     ("bitwise_and", lambda a, b: prim.bitwise("bitwise_and", a, b), np.bitwise_and,
      "bits set in both"),
     ("bitwise_or", lambda a, b: prim.bitwise("bitwise_or", a, b), np.bitwise_or,
      "bits set in one"),
     ("bitwise_xor", lambda a, b: prim.bitwise("bitwise_xor", a, b), np.bitwise_xor,
      "bits set in exactly one"),
+]
+SHIFTS = [
     ("left_shift", lambda a, b: prim.bitwise("shift_left", a, b), np.left_shift,
      "bits moved up"),
     ("right_shift", lambda a, b: prim.bitwise("shift_right", a, b), np.right_shift,
@@ -93,9 +99,12 @@ def broadcasting(rule: Callable, name: str) -> Callable:
     return compute
 
 
-for _name, _rule, _numpy, _doc in ARITHMETIC:
-    declare(_name, [arg("x1"), arg("x2")], infer_broadcast, te=broadcasting(_rule, f"T_{_name}"),
-            numpy=_numpy, doc=f"Elementwise, with broadcasting: {_doc}.", pattern="broadcast")
+for _rows, _of in ((ARITHMETIC, "number"), (ANGLES, "float"), (ORDER, ""),
+                   (LOGICAL, "bool"), (BITS, "bits"), (SHIFTS, "int")):
+    for _name, _rule, _numpy, _doc in _rows:
+        declare(_name, [arg("x1", of=_of), arg("x2", of=_of)], infer_broadcast,
+                te=broadcasting(_rule, f"T_{_name}"), numpy=_numpy, pattern="broadcast",
+                doc=f"Elementwise, with broadcasting: {_doc}.")
 for _name, _kind, _numpy, _doc in COMPARISON:
     declare(_name, [arg("x1"), arg("x2")], infer_comparison,
             te=broadcasting(lambda a, b, k=_kind: prim.compare(k, a, b), f"T_{_name}"),

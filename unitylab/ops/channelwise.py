@@ -118,7 +118,8 @@ def _np_group_norm(x, gamma, beta, num_groups, channel_axis, axes, epsilon=1e-5,
 
 
 declare("nn.group_norm",
-        [arg("data"), arg("gamma"), arg("beta"), attr("num_groups"), attr("channel_axis"),
+        [arg("data", of="float"), arg("gamma"), arg("beta"), attr("num_groups"),
+         attr("channel_axis"),
          attr("axes"), attr("epsilon", 1e-5), attr("center", True), attr("scale", True)],
         _infer_group, te=_group_norm, numpy=_np_group_norm, pattern="opaque",
         doc="Each group of channels with mean 0 and variance 1 over its channels and `axes`, "
@@ -136,7 +137,7 @@ def _np_instance_norm(x, gamma, beta, channel_axis, axes, epsilon=1e-5, center=T
 
 
 declare("nn.instance_norm",
-        [arg("data"), arg("gamma"), arg("beta"), attr("channel_axis"), attr("axes"),
+        [arg("data", of="float"), arg("gamma"), arg("beta"), attr("channel_axis"), attr("axes"),
          attr("epsilon", 1e-5), attr("center", True), attr("scale", True)],
         lambda call: _infer_channels(call, "channel_axis"), te=_instance_norm,
         numpy=_np_instance_norm, pattern="opaque", doc="nn.group_norm with one channel a group.")

@@ -60,10 +60,10 @@ def _np_collapse(x, target):
     return x.sum(axes, dtype=x.dtype).reshape(target) if axes else x
 
 
-declare("collapse_sum_to", [arg("data"), arg("shape", "shape")], _infer_to, pattern="reduction",
-        te=_collapse, numpy=_np_collapse,
+declare("collapse_sum_to", [arg("data", of="number"), arg("shape", "shape")], _infer_to,
+        te=_collapse, pattern="reduction", numpy=_np_collapse,
         doc="Summed over broadcast axes until the shape is reached.")
-declare("collapse_sum_like", [arg("data"), arg("collapse_target")], _infer_like,
+declare("collapse_sum_like", [arg("data", of="number"), arg("collapse_target")], _infer_like,
         te=lambda x, like: _collapse(x, like.shape), pattern="reduction",
         numpy=lambda x, like: _np_collapse(x, like.shape),
         doc="Summed over broadcast axes until it has the shape of the other tensor.")

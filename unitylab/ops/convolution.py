@@ -90,14 +90,14 @@ def _numpy(n: int) -> Callable:
 
     def reference(x, w, strides=1, padding=0, dilation=1, groups=1, data_layout=plain,
                   kernel_layout=plain_kernel, out_layout=None, out_dtype=None):
-        kind = dtype(out_dtype).numpy if out_dtype else x.dtype
+        kind = dtype(out_dtype or x.dtype)
         x = layouts.to_plain(x, data_layout, plain)
         w = layouts.to_plain(w, kernel_layout, plain_kernel)
-        wide = "float64" if kind.kind == "f" else kind
+        wide = "float64" if kind.is_float else kind.numpy
         x = np.pad(x, [(0, 0), (0, 0), *pads(padding, n)]).astype(wide)
         out = _windows_times_weight(x, w.astype(wide), spread(strides, n), spread(dilation, n),
                                     groups)
-        return layouts.from_plain(out.astype(kind), plain, out_layout or data_layout)
+        return layouts.from_plain(out.astype(kind.numpy), plain, out_layout or data_layout)
     return reference
 
 
@@ -120,7 +120,8 @@ def _windows_times_weight(x, w, strides, dilation, groups: int) -> np.ndarray:
 
 for _n, _axes in SPATIAL.items():
     declare(f"nn.conv{_n}d",
-            [arg("data"), arg("weight"), attr("strides", (1,) * _n), attr("padding", (0,) * 2 * _n),
+            [arg("data", of="number"), arg("weight", of="number"),
+             attr("strides", (1,) * _n), attr("padding", (0,) * 2 * _n),
              attr("dilation", (1,) * _n), attr("groups", 1), attr("data_layout", f"NC{_axes}"),
              attr("kernel_layout", f"OI{_axes}"), attr("out_layout", None),
              attr("out_dtype", None)],

@@ -148,7 +148,7 @@ def _clip(x, min, max):
                       name="compute")
 
 
-declare("clip", [arg("x"), arg("min", "expr"), arg("max", "expr")], same, te=_clip,
+declare("clip", [arg("x", of="number"), arg("min", "expr"), arg("max", "expr")], same, te=_clip,
         numpy=lambda x, min, max: np.clip(x, min, max).astype(x.dtype), pattern="elementwise",
         doc="Values below min become min, values above max become max.")
 
@@ -167,7 +167,7 @@ def _one_hot(indices, on_value, off_value, depth, axis=-1):
                                                         i[-1]), on, off), name="T_one_hot")
 
 
-declare("one_hot", [arg("indices"), arg("on_value"), arg("off_value"), attr("depth"),
+declare("one_hot", [arg("indices", of="int"), arg("on_value"), arg("off_value"), attr("depth"),
                     attr("axis", -1)], _infer_one_hot, te=_one_hot, pattern="injective",
         numpy=lambda indices, on_value, off_value, depth, axis=-1: np.where(
             indices[..., None] == np.arange(depth), on_value, off_value),

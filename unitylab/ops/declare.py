@@ -19,9 +19,10 @@ from ..ir.struct_info import (
 )
 
 
-def arg(name: str, kind: str = "tensor", default=REQUIRED) -> Param:
-    """An argument of a call: a tensor, or (`kind` "expr") anything."""
-    return Param(name, kind, default)
+def arg(name: str, kind: str = "tensor", default=REQUIRED, of: str = "") -> Param:
+    """An argument of a call: a tensor (`of` floating point, integers, numbers, ...), or (`kind`
+    "expr") anything."""
+    return Param(name, kind, default, of)
 
 
 def attr(name: str, default=REQUIRED) -> Param:

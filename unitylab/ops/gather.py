@@ -12,16 +12,8 @@ from ..ir.struct_info import StructInfo, TensorStructInfo
 from .declare import arg, attr, axis_of, declare, known, tensor_of
 
 
-def _indices(call: Call, k: int) -> TensorStructInfo:
-    info = tensor_of(call, k)
-    if info.dtype and not info.dtype.is_int:
-        raise StructInfoError(f"{call.op.short}: indices are integers, not {info.dtype}",
-                              span=call.span)
-    return info
-
-
 def _infer_elements(call: Call) -> StructInfo:
-    x, where = tensor_of(call, 0), _indices(call, 1)
+    x, where = tensor_of(call, 0), tensor_of(call, 1)
     if x.ndim >= 0 and where.ndim >= 0 and x.ndim != where.ndim:
         raise StructInfoError(f"{call.op.short}: the data has {x.ndim} dimensions, the indices "
                               f"{where.ndim}", span=call.span)
@@ -48,7 +40,8 @@ def _np_gather_elements(x, indices, axis=0):
     return np.take_along_axis(near, indices, a)
 
 
-declare("gather_elements", [arg("data"), arg("indices"), attr("axis", 0)], _infer_elements,
+declare("gather_elements", [arg("data"), arg("indices", of="int"), attr("axis", 0)],
+        _infer_elements,
         te=_gather_elements, numpy=_np_gather_elements, pattern="injective",
         doc="out[i, j] = data[indices[i, j], j] for axis 0, and so on.")
 
@@ -56,7 +49,7 @@ declare("gather_elements", [arg("data"), arg("indices"), attr("axis", 0)], _infe
 # --- positions along several axes -----------------------------------------------------------
 
 def _infer_nd(call: Call) -> StructInfo:
-    x, where, batch = tensor_of(call, 0), _indices(call, 1), call.op.attr(call, "batch_dims")
+    x, where, batch = tensor_of(call, 0), tensor_of(call, 1), call.op.attr(call, "batch_dims")
     if not known(x, where):
         return TensorStructInfo(None, x.dtype, -1)
     depth = as_int(where.dims[-1]) if where.dims else None
@@ -88,7 +81,7 @@ def _np_gather_nd(x, indices, batch_dims=0):
     return np.stack([_np_gather_nd(a, b, batch_dims - 1) for a, b in zip(x, indices)])
 
 
-declare("gather_nd", [arg("data"), arg("indices"), attr("batch_dims", 0)], _infer_nd,
+declare("gather_nd", [arg("data"), arg("indices", of="int"), attr("batch_dims", 0)], _infer_nd,
         te=_gather_nd, numpy=_np_gather_nd, pattern="injective",
         doc="The parts of data at positions that stand along the last axis of the indices.")
 
@@ -101,7 +94,7 @@ REDUCTIONS = {"update": None, "add": np.add, "mul": np.multiply, "min": np.minim
 
 def _infer_scatter(call: Call) -> StructInfo:
     x, how = tensor_of(call, 0), call.op.attr(call, "reduction")
-    _indices(call, 1)
+    tensor_of(call, 1)
     if how not in REDUCTIONS:
         raise StructInfoError(f"{call.op.short}: reduction is one of {', '.join(REDUCTIONS)}, not "
                               f"{how!r}", span=call.span)
@@ -127,11 +120,12 @@ def _np_scatter_nd(x, indices, updates, reduction="update"):
     return _write(x, tuple(np.moveaxis(indices, -1, 0)), updates, reduction)
 
 
-declare("scatter_elements", [arg("data"), arg("indices"), arg("updates"), attr("axis", 0),
+declare("scatter_elements", [arg("data"), arg("indices", of="int"), arg("updates"), attr("axis", 0),
                              attr("reduction", "update")], _infer_scatter,
         numpy=_np_scatter_elements,
         doc="data with updates[i, j] written to (or combined at) [indices[i, j], j] for axis 0.")
-declare("scatter_nd", [arg("data"), arg("indices"), arg("updates"), attr("reduction", "update")],
+declare("scatter_nd", [arg("data"), arg("indices", of="int"), arg("updates"),
+                       attr("reduction", "update")],
         _infer_scatter, numpy=_np_scatter_nd,
         doc="data with updates written to (or combined at) the positions along the last axis of "
             "the indices.")

@@ -67,7 +67,8 @@ def _np_nll_backward(grad, predictions, targets, weights=None, reduction="mean",
 
 
 declare("grad.nll_loss_backward",
-        [arg("output_grad"), arg("predictions"), arg("targets"), arg("weights", default=None),
+        [arg("output_grad", of="float"), arg("predictions", of="float"), arg("targets", of="int"),
+         arg("weights", default=None),
          attr("reduction", "mean"), attr("ignore_index", -100)], _second, te=_nll_backward,
         numpy=_np_nll_backward, doc="The gradient of nn.nll_loss for its predictions.")
 
@@ -95,7 +96,8 @@ def _np_take_backward(grad, x, indices, axis=None, mode="fast"):
     return out
 
 
-declare("grad.take_backward", [arg("output_grad"), arg("x"), arg("indices"), attr("axis", None),
+declare("grad.take_backward", [arg("output_grad", of="number"), arg("x"), arg("indices", of="int"),
+                               attr("axis", None),
                                attr("mode", "fast")], _second, te=_take_backward,
         numpy=_np_take_backward, doc="The gradient of take for its tensor.")
 

@@ -21,8 +21,6 @@ from .declare import (
 
 def _infer_take(call: Call) -> StructInfo:
     x, indices, axis = tensor_of(call, 0), tensor_of(call, 1), call.op.attr(call, "axis")
-    if indices.dtype and not indices.dtype.is_int:
-        raise StructInfoError(f"take: indices are integers, not {indices.dtype}", span=call.span)
     if x.dims is None or indices.dims is None:
         known = x.ndim >= 0 and indices.ndim >= 0
         return TensorStructInfo(None, x.dtype, x.ndim - 1 + indices.ndim if known else -1)
@@ -57,8 +55,8 @@ def _np_take(x, indices, axis=None, mode="fast"):
     return np.take(x, indices, axis=axis or 0, mode={"fast": "raise"}.get(mode, mode))
 
 
-declare("take", [arg("x"), arg("indices"), attr("axis", None), attr("mode", "fast")], _infer_take,
-        te=_take, numpy=_np_take, pattern="injective",
+declare("take", [arg("x"), arg("indices", of="int"), attr("axis", None), attr("mode", "fast")],
+        _infer_take, te=_take, numpy=_np_take, pattern="injective",
         doc="The slices at `indices` along an axis (an embedding lookup); mode fast, clip, wrap.")
 
 

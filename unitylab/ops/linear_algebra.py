@@ -61,9 +61,9 @@ def _np_matmul(a, b, out_dtype=None):
     return np.matmul(a.astype(kind), b.astype(kind))
 
 
-declare("matmul", [arg("x1"), arg("x2"), attr("out_dtype", None)], _infer_matmul,
-                 te=_matmul, numpy=_np_matmul, pattern="complex",
-                 doc="The matrix product (..., n, k) @ (..., k, m), batches broadcast.")
+declare("matmul", [arg("x1", of="number"), arg("x2", of="number"), attr("out_dtype", None)],
+        _infer_matmul, te=_matmul, numpy=_np_matmul, pattern="complex",
+        doc="The matrix product (..., n, k) @ (..., k, m), batches broadcast.")
 
 
 def _infer_linear(call: Call) -> StructInfo:
@@ -100,7 +100,8 @@ def _np_linear(x, w, bias=None, out_dtype=None):
     return out if bias is None else out + bias
 
 
-declare("linear", [arg("data"), arg("weight"), arg("bias", default=None), attr("out_dtype", None)],
+declare("linear", [arg("data", of="number"), arg("weight", of="number"),
+                   arg("bias", default=None), attr("out_dtype", None)],
         _infer_linear, te=_linear, numpy=_np_linear, pattern="complex",
         doc="data @ weight.T + bias; data (..., in), weight (out, in), bias (out,).")
 
@@ -152,6 +153,12 @@ def _einsum(operands, subscripts):
     return te.compute(tuple(sizes[c] for c in output), rule, name="T_einsum")
 
 
-declare("einsum", [arg("operands", "tensors"), attr("subscripts")], _infer_einsum, te=_einsum,
-        numpy=lambda operands, subscripts: np.einsum(subscripts, *operands), pattern="complex",
+def _np_einsum(operands, subscripts):
+    kind = operands[0].dtype
+    wide = "float64" if dtype(kind).is_float else kind
+    return np.einsum(subscripts, *(x.astype(wide) for x in operands)).astype(kind)
+
+
+declare("einsum", [arg("operands", "tensors", of="number"), attr("subscripts")],
+        _infer_einsum, te=_einsum, numpy=_np_einsum, pattern="complex",
         doc="Products summed over letters: einsum((a, b), \"ik,kj->ij\").")

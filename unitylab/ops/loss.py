@@ -50,8 +50,8 @@ def _np_cross_entropy(predictions, labels):
     return np.asarray(loss / rows, predictions.dtype)
 
 
-declare("nn.cross_entropy_with_logits", [arg("predictions"), arg("labels")], _infer_cross_entropy,
-        te=_cross_entropy, numpy=_np_cross_entropy, pattern="opaque",
+declare("nn.cross_entropy_with_logits", [arg("predictions", of="float"), arg("labels")],
+        _infer_cross_entropy, te=_cross_entropy, numpy=_np_cross_entropy, pattern="opaque",
         doc="-sum(predictions * labels), divided by the batch if there is one; predictions are "
             "logarithms of probabilities.")
 
@@ -132,7 +132,8 @@ def _np_nll_loss(predictions, targets, weights=None, reduction="mean", ignore_in
     return np.asarray(whole, predictions.dtype)
 
 
-declare("nn.nll_loss", [arg("predictions"), arg("targets"), arg("weights", default=None),
+declare("nn.nll_loss", [arg("predictions", of="float"), arg("targets", of="int"),
+                        arg("weights", default=None),
                         attr("reduction", "mean"), attr("ignore_index", -100)], infer_nll,
         te=_nll_loss, numpy=_np_nll_loss, pattern="opaque",
         doc="The negative log likelihood: predictions (N, C, ...) are logarithms of "

@@ -87,7 +87,7 @@ def _np_layer_norm(x, gamma, beta, axes=(-1,), epsilon=1e-5, center=True, scale=
     return (z + beta if center else z).astype(x.dtype)
 
 
-declare("nn.layer_norm", [arg("data"), arg("gamma"), arg("beta"), attr("axes", (-1,)),
+declare("nn.layer_norm", [arg("data", of="float"), arg("gamma"), arg("beta"), attr("axes", (-1,)),
                           attr("epsilon", 1e-5), attr("center", True), attr("scale", True)],
         _infer_norm, te=_layer_norm, numpy=_np_layer_norm, pattern="opaque",
         doc="(x - mean) / sqrt(variance + epsilon) * gamma + beta over the axes.")
@@ -113,6 +113,7 @@ def _np_rms_norm(x, weight, axes=(-1,), epsilon=1e-5):
     return (z / scale * weight).astype(x.dtype)
 
 
-declare("nn.rms_norm", [arg("data"), arg("weight"), attr("axes", (-1,)), attr("epsilon", 1e-5)],
+declare("nn.rms_norm", [arg("data", of="float"), arg("weight"), attr("axes", (-1,)),
+                       attr("epsilon", 1e-5)],
         _infer_norm, te=_rms_norm, numpy=_np_rms_norm, pattern="opaque",
         doc="x / sqrt(mean(x * x) + epsilon) * weight over the axes.")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..ir import prim, te
+from ..ir.dtypes import dtype
 from ..ir.errors import StructInfoError
 from ..ir.prim import PrimExpr, cast, literal
 from ..ir.relax import Call
@@ -96,7 +97,7 @@ def _numpy(n: int, largest: bool) -> Callable:
         sizes = [(-(-r // s) if ceil_mode else r // s) + 1 for r, s in zip(room, strides)]
         over = [(0, 0), (0, 0), *((0, s - 1 if ceil_mode else 0) for s in strides)]
         around = [(0, 0), (0, 0), *pad]
-        edge = (-np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min) if largest else 0
+        edge = (-np.inf if dtype(x.dtype).is_float else np.iinfo(x.dtype).min) if largest else 0
         values = np.pad(np.pad(x.astype("float64"), around, constant_values=edge), over,
                         constant_values=edge)
         inside = np.pad(np.pad(np.ones(x.shape), around,
@@ -116,7 +117,7 @@ def _numpy(n: int, largest: bool) -> Callable:
 for _n, _axes in SPATIAL.items():
     for _kind, _largest in (("max", True), ("avg", False)):
         declare(f"nn.{_kind}_pool{_n}d",
-                [arg("data"), attr("pool_size", (1,) * _n), attr("strides", (1,) * _n),
+                [arg("data", of="number"), attr("pool_size", (1,) * _n), attr("strides", (1,) * _n),
                  attr("padding", (0,) * 2 * _n), attr("dilation", (1,) * _n),
                  attr("ceil_mode", False), attr("count_include_pad", False),
                  attr("layout", f"NC{_axes}"), attr("out_layout", None)],
@@ -212,7 +213,7 @@ def _np_adaptive(n: int) -> Callable:
 
 for _n, _axes in SPATIAL.items():
     declare(f"nn.adaptive_avg_pool{_n}d",
-            [arg("data"), attr("output_size", None), attr("layout", f"NC{_axes}"),
+            [arg("data", of="number"), attr("output_size", None), attr("layout", f"NC{_axes}"),
              attr("out_layout", None)],
             _infer_adaptive(_n), te=_adaptive(_n), numpy=_np_adaptive(_n), pattern="reduction",
             doc="The means of equal parts of an image, as many as output_size says.")

@@ -77,6 +77,6 @@ for _name, _te, _numpy, _out, _doc in (
          "round(data / scale) + zero_point, clipped to the range of out_dtype."),
         ("dequantize", _dequantize, _np_dequantize, "float32",
          "(data - zero_point) * scale.")):
-    declare(_name, [arg("data"), arg("scale"), arg("zero_point"), attr("axis", -1),
+    declare(_name, [arg("data", of="number"), arg("scale"), arg("zero_point"), attr("axis", -1),
                     attr("out_dtype", _out)], _infer, te=_te, numpy=_numpy,
             pattern="broadcast", doc=_doc)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..ir import prim, te
-from ..ir.dtypes import INT64
+from ..ir.dtypes import INT64, dtype
 from ..ir.errors import StructInfoError
 from ..ir.prim import cast, literal
 from ..ir.relax import Call
@@ -66,7 +66,7 @@ def _count(x, axes):
     n = literal(1, "int64")
     for a in axes:
         n = n * x.shape[a]
-    return cast(n, x.dtype) if x.dtype.is_float else n
+    return cast(n, x.dtype)
 
 
 _SUM = reduction(te.sum, "T_sum")
@@ -98,20 +98,20 @@ def _std(x, axis=None, keepdims=False):
 def _np(f: Callable) -> Callable:
     def reference(x, axis=None, keepdims=False):
         axis = tuple(axis) if isinstance(axis, tuple) else axis
-        wide = x.astype("float64") if x.dtype.kind == "f" else x
+        wide = x.astype("float64") if dtype(x.dtype).is_float else x
         return np.asarray(f(wide, axis=axis, keepdims=keepdims)).astype(x.dtype)
     return reference
 
 
-for _name, _te, _numpy, _doc in [
-        ("sum", _SUM, np.sum, "The sum"),
-        ("prod", reduction(te.prod, "T_prod"), np.prod, "The product"),
-        ("max", reduction(te.max, "T_max"), np.max, "The largest value"),
-        ("min", reduction(te.min, "T_min"), np.min, "The smallest value"),
-        ("mean", _mean, np.mean, "The mean"),
-        ("variance", _variance, np.var, "The variance (divided by n)"),
-        ("std", _std, np.std, "The standard deviation")]:
-    declare(_name, [arg("x"), attr("axis", None), attr("keepdims", False)], _infer, te=_te,
+for _name, _of, _te, _numpy, _doc in [
+        ("sum", "number", _SUM, np.sum, "The sum"),
+        ("prod", "number", reduction(te.prod, "T_prod"), np.prod, "The product"),
+        ("max", "", reduction(te.max, "T_max"), np.max, "The largest value"),
+        ("min", "", reduction(te.min, "T_min"), np.min, "The smallest value"),
+        ("mean", "float", _mean, np.mean, "The mean"),
+        ("variance", "float", _variance, np.var, "The variance (divided by n)"),
+        ("std", "float", _std, np.std, "The standard deviation")]:
+    declare(_name, [arg("x", of=_of), attr("axis", None), attr("keepdims", False)], _infer, te=_te,
             numpy=_np(_numpy), pattern="reduction",
             doc=f"{_doc} over `axis` (an int, several, or None for all).")
 
@@ -187,6 +187,7 @@ def _np_cumsum(x, axis=None, dtype=None, exclusive=False):
     return out - x if exclusive else out
 
 
-declare("cumsum", [arg("data"), attr("axis", None), attr("dtype", None), attr("exclusive", False)],
-        _infer_scan, te=_cumsum, numpy=_np_cumsum, pattern="reduction",
+declare("cumsum", [arg("data", of="number"), attr("axis", None), attr("dtype", None),
+                   attr("exclusive", False)], _infer_scan, te=_cumsum, numpy=_np_cumsum,
+        pattern="reduction",
         doc="Running sums along an axis.")

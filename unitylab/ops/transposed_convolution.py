@@ -94,7 +94,7 @@ def _numpy(n: int) -> Callable:
             for g in range(groups):
                 out[(slice(None), slice(g * outside, (g + 1) * outside), *where)] += np.einsum(
                     "bc...,cf->bf...", x[:, g * inside:(g + 1) * inside].astype("float64"),
-                    w[(slice(g * inside, (g + 1) * inside), slice(None), *tap)])
+                    w.astype("float64")[(slice(g * inside, (g + 1) * inside), slice(None), *tap)])
         crop = tuple(slice(a, size - b) for size, (a, b) in zip(full, pad))
         kind = dtype(out_dtype).numpy if out_dtype else x.dtype
         return out[(slice(None), slice(None), *crop)].astype(kind)
@@ -103,7 +103,8 @@ def _numpy(n: int) -> Callable:
 
 for _n, (_data, _kernel) in LAYOUTS.items():
     declare(f"nn.conv{_n}d_transpose",
-            [arg("data"), arg("weight"), attr("strides", (1,) * _n), attr("padding", (0,) * 2 * _n),
+            [arg("data", of="number"), arg("weight", of="number"),
+             attr("strides", (1,) * _n), attr("padding", (0,) * 2 * _n),
              attr("output_padding", (0,) * _n), attr("dilation", (1,) * _n), attr("groups", 1),
              attr("data_layout", _data), attr("kernel_layout", _kernel), attr("out_layout", None),
              attr("out_dtype", None)],

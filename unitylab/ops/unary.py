@@ -9,7 +9,6 @@ import numpy as np
 
 from ..ir import prim, te
 from ..ir.dtypes import BOOL
-from ..ir.errors import StructInfoError
 from ..ir.relax import Call
 from ..ir.struct_info import StructInfo
 from .declare import arg, declare, same, tensor_of
@@ -47,14 +46,6 @@ def erf(x: np.ndarray) -> np.ndarray:
     return _erf(x).astype(x.dtype) if x.size else x
 
 
-def _float_only(call: Call) -> StructInfo:
-    info = tensor_of(call, 0)
-    if info.dtype and not info.dtype.is_float:
-        raise StructInfoError(f"{call.op.short} needs floating point, not {info.dtype}",
-                              span=call.span, hint="R.astype(x, \"float32\") converts")
-    return info
-
-
 def _bool_result(call: Call) -> StructInfo:
     return tensor_of(call, 0).replace(dtype=BOOL)
 
@@ -83,18 +74,20 @@ FLOAT = [
         prim.literal(1, x.dtype) + prim.Call(x.dtype, "exp", (prim.literal(0, x.dtype) - x,))),
      lambda x: (1 / (1 + np.exp(-x))).astype(x.dtype), "1 / (1 + exp(-x))"),
 ]
-ANY = [
+NUMBERS = [
     ("negative", lambda x: prim.literal(0, x.dtype) - x, np.negative, "-x"),
     ("abs", _abs, np.abs, "the magnitude"),
     ("sign", _sign, np.sign, "-1, 0 or 1"),
     ("square", lambda x: x * x, np.square, "x times x"),
+]
+ANY = [
     ("floor", _rounding("floor"), np.floor, "rounded down"),
     ("ceil", _rounding("ceil"), np.ceil, "rounded up"),
     ("round", _rounding("round"), np.rint, "rounded to the nearest, ties to even"),
     ("trunc", _rounding("trunc"), np.trunc, "rounded toward zero"),
-    ("bitwise_not", intrin("bitwise_not"), np.invert, "all bits flipped"),
-    ("logical_not", lambda x: prim.Not(x), np.logical_not, "true where x is false"),
 ]
+BITS = [("bitwise_not", intrin("bitwise_not"), np.invert, "all bits flipped")]
+TRUTH = [("logical_not", prim.Not, np.logical_not, "true where x is false")]
 TESTS = [
     ("isnan", _test("isnan"), np.isnan, "true where x is not a number"),
     ("isinf", _test("isinf"), np.isinf, "true where x is infinite"),
@@ -109,7 +102,10 @@ def elementwise(rule: Callable, name: str) -> Callable:
     return compute
 
 
-for _rows, _infer in ((FLOAT, _float_only), (ANY, same), (TESTS, _bool_result)):
+for _rows, _infer, _of in ((FLOAT, same, "float"), (NUMBERS, same, "number"),
+                           (ANY, same, ""), (BITS, same, "bits"),
+                           (TRUTH, same, "bool"), (TESTS, _bool_result, "")):
     for _name, _rule, _numpy, _doc in _rows:
-        declare(_name, [arg("x")], _infer, te=elementwise(_rule, f"T_{_name}"), numpy=_numpy,
-                doc=f"{_doc[0].upper()}{_doc[1:]}, element by element.", pattern="elementwise")
+        declare(_name, [arg("x", of=_of)], _infer, te=elementwise(_rule, f"T_{_name}"),
+                numpy=_numpy, pattern="elementwise",
+                doc=f"{_doc[0].upper()}{_doc[1:]}, element by element.")
