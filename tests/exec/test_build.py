@@ -410,7 +410,7 @@ class Module:
     first = build(mod).compiled
     assert first is not mod and build(mod).compiled is first
     assert build(mod, pipeline=legalize).compiled is not first
-    own = list(legalize)
+    own = [*legalize, lambda m: m]
     assert build(mod, pipeline=own).compiled is not build(mod, pipeline=own).compiled
     alive = weakref.ref(mod)
     del mod

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..interp.refuse import read_only, refuse_count
 from ..ir.dtypes import DataType
 from ..ir.errors import RuntimeCallError
 from ..ir.prim import PrimExpr, Var, as_int, literal
@@ -62,13 +63,6 @@ def scalar_bits(value, t: DataType, what: str) -> int:
     except (TypeError, ValueError, OverflowError) as e:
         raise RuntimeCallError(f"{what} must be a scalar of dtype {t}: {e}") from e
     return struct.unpack("<q", raw.ljust(8, b"\0"))[0]
-
-
-def refuse_names(function: str, named: dict) -> None:
-    """Raises RuntimeCallError for arguments given by name."""
-    if named:
-        raise RuntimeCallError(f"{function} takes no argument by name ({', '.join(named)})",
-                               hint="give the arguments in the order of the parameters")
 
 
 def layouts(args: Sequence) -> tuple | None:
@@ -136,10 +130,7 @@ class Binder:
 
         `exclusive`: also refuses outputs that share memory with other arguments."""
         params = self.kernel.signature.params
-        if len(args) != len(params):
-            names = ", ".join(p.name for p in params)
-            raise RuntimeCallError(f"{name} takes {len(params)} arguments ({names}), "
-                                   f"{len(args)} given")
+        refuse_count(name, [p.name for p in params], args)
         words = (ctypes.c_int64 * self.count)()
         arrays: list[np.ndarray | None] = [None] * len(params)
         bound: dict[Var, tuple[int, str]] = {}
@@ -206,8 +197,7 @@ class Binder:
         """The array as it lies, or a compact copy of an input."""
         output = k in self.kernel.written
         if output and not array.flags.writeable:
-            raise RuntimeCallError(f"{what} is written to, but the array is read-only",
-                                   hint="pass a writable array, e.g. np.empty(...)")
+            raise read_only(what)
         if any(isinstance(s, Var) for s in p.strides):
             return self._strided(p, array, what, bound)
         fits = array.flags.c_contiguous and array.flags.aligned
@@ -221,7 +211,8 @@ class Binder:
         if output or p.strides:
             raise RuntimeCallError(f"{what} has strides {array.strides} that the program does not "
                                    "accept: it must be contiguous",
-                                   hint="pass np.ascontiguousarray(x) or a fresh array")
+                                   hint="pass a fresh array and copy the result from there" if
+                                   output else "pass np.ascontiguousarray(x)")
         return np.array(array, order="C")
 
     @staticmethod

@@ -8,9 +8,9 @@ from time import perf_counter
 
 import numpy as np
 
-from ..ir.errors import RuntimeCallError
+from ..interp.refuse import refuse_count, refuse_names
 from .activation import Activation, Internal
-from .arguments import layouts, refuse_names
+from .arguments import layouts
 from .fast_call import Accept, FastCallable
 from .plan_recipe import recipe_of
 from .work import Work
@@ -129,9 +129,7 @@ class Plan(FastCallable):
 
     def enter(self, args, captured: Sequence = ()) -> Activation:
         """An activation that holds the checked arguments."""
-        if len(args) != len(self.params):
-            raise RuntimeCallError(f"{self.name} takes {len(self.params)} arguments "
-                                   f"({', '.join(self.params)}), {len(args)} given")
+        refuse_count(self.name, self.params, args)
         key = layouts(args) if not captured else None
         sizes = self.accepted.get(key) if key is not None else None
         values = args

@@ -8,10 +8,11 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from ..interp.refuse import refuse_names
 from ..ir.dtypes import DataType
 from ..ir.prim import Call, Var, as_int
 from ..ir.tir import Evaluate, For, Stmt, While
-from .arguments import Accepted, Binder, layouts, refuse_names
+from .arguments import Accepted, Binder, layouts
 from .fast_call import Accept, FastCallable, Recipe
 from .kernel import Kernel
 from .llvm.trampoline import NOTHING

@@ -101,6 +101,9 @@ def measure(run: Callable[[], object], warmup: int = 2, repeats: int = 0,
     """Times `run()`; the garbage collector waits meanwhile.
 
     flush_cache: reads and writes memory larger than the caches before each run."""
+    if warmup < 0 or repeats < 0 or seconds < 0:
+        raise RuntimeCallError("warmup, repeats and seconds are not negative",
+                               hint="repeats=0 means as many as fit into `seconds`")
     flushed = np.zeros(FLUSH_BYTES, np.uint8) if flush_cache else None
     for _ in range(warmup):
         run()

@@ -11,12 +11,13 @@ from ..ir.errors import RuntimeCallError, UnityLabError
 from ..ir.module import IRModule, as_module
 from ..ir.node import Node
 from ..ir.op import Op
-from ..ir.prim import GlobalVar, PrimExpr, Var, literal
+from ..ir.prim import GlobalVar, PrimExpr, Var, as_int, literal
 from ..ir.struct_info import (FuncStructInfo, ObjectStructInfo, PrimStructInfo, ShapeStructInfo,
                               StructInfo, TensorStructInfo, TupleStructInfo)
 from ..ir.tir import BaseFunc, PrimFunc
 from ..ir.visitor import Dispatch, fold_substitute
 from .packed import get_func
+from .refuse import refuse_count, refuse_names
 from .tensor_program import TensorProgram
 
 
@@ -37,13 +38,21 @@ class Interpreter:
         func = self.mod[name]
         if isinstance(func, PrimFunc):
             return self.programs[name]
-        return lambda *args: self.call(name, func, args)
+        return lambda *args, **named: self.call(name, func, args, named)
 
-    def call(self, name: str, func: relax.Function, args):
+    def __contains__(self, name: str) -> bool:
+        return name in self.mod
+
+    def __iter__(self):
+        return iter(self.mod)
+
+    def __repr__(self) -> str:
+        return f"<Interpreter of {', '.join(self.mod)}>"
+
+    def call(self, name: str, func: relax.Function, args, named=()):
         """Calls a graph function with NumPy arrays, numbers or tuples of such."""
-        if len(args) != len(func.params):
-            raise RuntimeCallError(f"{name} takes {len(func.params)} arguments "
-                                   f"({', '.join(p.name for p in func.params)}), {len(args)} given")
+        refuse_names(name, named)
+        refuse_count(name, [p.name for p in func.params], args)
         frame = Frame(self, name, {}, {})
         for p, a in zip(func.params, args):
             frame.match(p.struct_info, as_value(a), f"{name}: argument {p.name!r}")
@@ -110,8 +119,9 @@ class Frame(Dispatch):
             if isinstance(want, Var) and want not in self.sizes:
                 self.sizes[want] = int(have)
             elif self.size_or(want, have) != have:
-                raise RuntimeCallError(f"{what}: dimension {d} is {have}, "
-                                       f"{want.script()} = {self.size(want)} expected")
+                size = self.size(want)
+                expected = size if as_int(want) is not None else f"{want.script()} = {size}"
+                raise RuntimeCallError(f"{what}: dimension {d} is {have}, {expected} expected")
 
     def size_or(self, e: PrimExpr, default: int) -> int:
         try:

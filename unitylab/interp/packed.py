@@ -15,6 +15,9 @@ def register_func(name: str, fn: Callable | None = None, *, override: bool = Fal
     A function called by `call_packed` takes NumPy arrays and returns one (or a tuple);
     one called by `call_dps_packed` writes into the arrays it gets last.
     Raises UnityLabError if the name is taken, unless `override`."""
+    if not isinstance(name, str):
+        raise UnityLabError(f"a library function has a name, {name!r} is none",
+                            hint='register_func("my.name", fn)')
     if fn is None:
         return lambda f: register_func(name, f, override=override)
     if not callable(fn):

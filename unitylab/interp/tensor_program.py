@@ -8,7 +8,9 @@ import numpy as np
 
 from ..ir import prim, tir
 from ..ir.errors import RuntimeCallError, UnityLabError
+from ..ir.visitor import collect
 from . import memory, scalars
+from .refuse import read_only, refuse_count, refuse_names
 from .translate import Translator
 
 
@@ -18,11 +20,11 @@ class TensorProgram:
     def __init__(self, name: str, func: tir.PrimFunc, funcs: Mapping[str, Callable]):
         self.name, self.func, self.funcs = name, func, funcs
         self._run: Callable | None = None
+        self._written: set[tir.Buffer] = set()
 
-    def __call__(self, *args):
-        if len(args) != len(self.func.params):
-            raise RuntimeCallError(f"{self.name} takes {len(self.func.params)} arguments, "
-                                   f"{len(args)} given")
+    def __call__(self, *args, **named):
+        refuse_names(self.name, named)
+        refuse_count(self.name, [p.name for p in self.func.params], args)
         if self._run is None:
             self._run = self._translated()
         bound: dict[prim.Var, int] = {}
@@ -36,6 +38,7 @@ class TensorProgram:
                 raise RuntimeCallError(f"{self.name}: {type(e).__name__}: {e}") from e
 
     def _translated(self) -> Callable:
+        self._written = {s.buffer for s in collect(self.func.body, tir.BufferStore)}
         try:
             return Translator(self.func).compile()
         except (SyntaxError, RecursionError, MemoryError) as e:
@@ -63,6 +66,8 @@ class TensorProgram:
         if a.dtype != p.dtype.element.numpy:
             raise RuntimeCallError(f"{self.name}: argument {i} ({p.name}) has dtype {a.dtype}, "
                                    f"{p.dtype} expected")
+        if p in self._written and not a.flags.writeable:
+            raise read_only(f"{self.name}: argument {i} ({p.name})")
         lanes = 1 if p.dtype.lanes > 1 else 0
         if a.ndim != p.ndim + lanes:
             raise RuntimeCallError(f"{self.name}: argument {i} ({p.name}) has {a.ndim} dimensions, "

@@ -49,7 +49,7 @@ def from_json(text: str | bytes, kind: type[Node] = Node) -> Node:
     torn, foreign, of another version, with a root that is no `kind`."""
     try:
         document = json.loads(text)
-    except (ValueError, RecursionError) as e:
+    except (TypeError, ValueError, RecursionError) as e:
         raise ParseError(f"the text is torn or no JSON: {e}", hint=_HINT) from e
     root = _Reader(_checked(document)).root()
     if not isinstance(root, kind):

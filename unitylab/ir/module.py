@@ -21,6 +21,14 @@ class IRModule(Node):
     global_infos: FrozenDict = child(EMPTY)
     span: Span | None = span_field()
 
+    def __post_init__(self):
+        if not isinstance(self.functions, Mapping):
+            raise UnityLabError("the functions of a module are given by name, not as "
+                                f"{type(self.functions).__name__}",
+                                hint='IRModule({"main": func})')
+        if not isinstance(self.functions, FrozenDict):
+            object.__setattr__(self, "functions", FrozenDict(self.functions))
+
     def __getitem__(self, name: str | GlobalVar) -> BaseFunc:
         name = name.name if isinstance(name, GlobalVar) else name
         if name not in self.functions:
@@ -78,7 +86,10 @@ def fresh_name(hint: str, taken) -> str:
 
 def as_module(x: IRModule | BaseFunc, name: str | None = None) -> IRModule:
     """A module as it is, a single function as a module of one, called `name`, its
-    global_symbol or "main"."""
+    global_symbol or "main". Raises UnityLabError for anything else."""
     if isinstance(x, IRModule):
         return x
+    if not isinstance(x, BaseFunc):
+        raise UnityLabError(f"a module or a function is expected, not {type(x).__name__}",
+                            hint="ul.parse(text) makes a module of text")
     return IRModule(FrozenDict({name or x.attrs.get("global_symbol") or "main": x}))

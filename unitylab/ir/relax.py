@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from .dtypes import DataType, dtype
@@ -40,7 +42,7 @@ class Constant(Expr):
     data: np.ndarray = plain()
     span: Span | None = span_field()
 
-    @property
+    @cached_property
     def struct_info(self) -> StructInfo:
         return tensor_info(self.data.shape, str(self.data.dtype))
 

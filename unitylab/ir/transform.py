@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from time import perf_counter
 
@@ -136,7 +136,10 @@ class Sequential(Pass):
     passes: tuple[Pass, ...] = ()
 
     def __post_init__(self):
-        object.__setattr__(self, "passes", tuple(self.passes))
+        if not isinstance(self.passes, Iterable) or isinstance(self.passes, str):
+            raise TransformError(f"passes come in a list, not as {self.passes!r}",
+                                 hint="Sequential([LegalizeOps(), FuseOps()])")
+        object.__setattr__(self, "passes", tuple(as_pass(p) for p in self.passes))
 
     def run(self, mod: IRModule, recorder: Recorder) -> IRModule:
         for p in self.passes:
@@ -172,10 +175,11 @@ def as_pass(x: Pass | Callable | Sequence) -> Pass:
     if isinstance(x, Pass):
         return x
     if isinstance(x, (list, tuple)):
-        return Sequential(tuple(as_pass(p) for p in x))
+        return Sequential(x)
     if callable(x):
         return FunctionPass(x)
-    raise TransformError(f"{x!r} is not a pass", hint="give a Pass or a function of a module")
+    raise TransformError(f"{x!r} is not a pass",
+                         hint="give a Pass (ul.transforms has them) or a function of a module")
 
 
 def apply(p: Pass, mod: IRModule, recorder: Recorder = SILENT) -> IRModule:

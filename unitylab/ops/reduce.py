@@ -105,7 +105,7 @@ def _np(f: Callable) -> Callable:
 
 for _name, _of, _te, _numpy, _doc in [
         ("sum", "number", _SUM, np.sum, "The sum"),
-        ("prod", "number", reduction(te.prod, "T_prod"), np.prod, "The product"),
+        ("prod", "", reduction(te.prod, "T_prod"), np.prod, "The product"),
         ("max", "", reduction(te.max, "T_max"), np.max, "The largest value"),
         ("min", "", reduction(te.min, "T_min"), np.min, "The smallest value"),
         ("mean", "float", _mean, np.mean, "The mean"),

@@ -31,6 +31,15 @@ def own(args: list) -> list:
     return [np.array(a) if isinstance(a, np.ndarray) else a for a in args]
 
 
+def checked_sizes(sizes: dict[str, int] | None) -> dict[str, int]:
+    """Sizes by name. Raises UnityLabError for what is no number of elements."""
+    for name, n in (sizes or {}).items():
+        if not isinstance(n, (int, np.integer)) or n < 0:
+            raise UnityLabError(f"the size {name!r} is a number of elements, not {n!r}",
+                                hint='sizes={"n": 16}')
+    return dict(sizes or {})
+
+
 class Sampler:
     """Makes arguments for a function; `sizes` gives symbolic sizes by name."""
 

@@ -15,14 +15,14 @@ from ..ir.structural import structural_equal
 from ..ir.tir import BaseFunc, PrimFunc
 from ..ir.transform import Pass, Rewrite, Sequential, apply, as_pass
 from ..verify import well_formed
-from ..pipelines import default, legalize
+from ..pipelines import default, find_pipeline, legalize
 from . import save as files
 from .actions import Action, Places, graph_actions, program_actions
 from .describe import describe
 from .diff import Diff, diff
 from .export import to_python
 from .history import History
-from .inputs import entry_point, is_prim, own, sample_inputs
+from .inputs import checked_sizes, entry_point, is_prim, own, sample_inputs
 from .loop_lab import LoopLab
 from .numbers import Numbers, count
 from .passes import find_pass
@@ -54,7 +54,7 @@ class Session(LoopLab):
         well_formed(mod)
         self.target, self.check, self.measure, self.file = target, check, measure, file
         self.entry = entry or entry_point(mod)
-        self.given_inputs, self.sizes = inputs, dict(sizes or {})
+        self.given_inputs, self.sizes = inputs, checked_sizes(sizes)
         self._begin(Step(0, None, name, mod))
         if file is not None and os.path.exists(file) and self._resume(file):
             return
@@ -147,11 +147,11 @@ class Session(LoopLab):
 
         If the pass fails, or gives an ill-formed module, the session stays where it is and the
         error is raised (and kept in `session.error`)."""
-        p = find_pass(p) if isinstance(p, str) else as_pass(p)
-        if isinstance(p, Sequential):
-            for q in p.passes:
+        if isinstance(p, (list, tuple, Sequential)):
+            for q in getattr(p, "passes", p):
                 self.apply(q)
             return self.current
+        p = find_pass(p) if isinstance(p, str) else as_pass(p)
         self.error = None
         recording = Watched(self.watch, only)
         self.watch.start(f"applying {p.name}")
@@ -176,9 +176,9 @@ class Session(LoopLab):
             self.changed()
         return step
 
-    def run(self, pipeline: Sequence[Pass] = default) -> Step:
-        """Applies the passes of a pipeline, a step each."""
-        return self.apply(Sequential(tuple(pipeline)))
+    def run(self, pipeline: str | Pass | Sequence[Pass] = default) -> Step:
+        """Applies the passes of a pipeline (or of a name of `ul.pipelines`), a step each."""
+        return self.apply(find_pipeline(pipeline))
 
     def undo(self) -> Step:
         """Back one step; the step stays in the tree."""

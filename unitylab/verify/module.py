@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..ir.errors import UnityLabError
 from ..ir.field_types import misfit
 from ..ir.module import IRModule, as_module
 from ..ir.relax import Function
@@ -31,9 +30,6 @@ def well_formed(mod: IRModule | BaseFunc) -> None:
 
 
 def _check(x: IRModule | BaseFunc, report: Report) -> Report:
-    if not isinstance(x, (IRModule, BaseFunc)):
-        raise UnityLabError(f"a module or function is verified, this is a {type(x).__name__}",
-                            hint="ul.parse(text) makes a module of text")
     mod = as_module(x)
     try:
         for name, func in mod.items():
