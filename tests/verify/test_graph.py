@@ -89,7 +89,7 @@ def test_functions_that_are_called_exist(rfc):
 
 
 def test_only_programs_are_verified():
-    with pytest.raises(ul.UnityLabError, match="this is a str"):
+    with pytest.raises(ul.UnityLabError, match="expected, not str"):
         ul.well_formed("def f(): pass")
 
 
