@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from tests.rfc import RFC
 from unitylab import pipelines
 from unitylab.verify import well_formed
 from unitylab.exec.build import build
-from unitylab.interp import interpret, register_func
+from unitylab.interp import interpret
 from unitylab.ir.block_builder import BlockBuilder
 from unitylab.ir.dtypes import INT64
 from unitylab.ir.op import get_op
@@ -17,34 +18,6 @@ from unitylab.ir.structural import assert_structural_equal
 from unitylab.ir.transform import SILENT, apply
 from unitylab.script import parse
 
-RFC = """
-@I.ir_module
-class Module:
-    @T.prim_func
-    def matmul(a: T.handle, b: T.handle, c: T.handle):
-        n, d, m = T.int64(), T.int64(), T.int64()
-        X = T.match_buffer(a, (n, d), "float32")
-        W = T.match_buffer(b, (d, m), "float32")
-        Y = T.match_buffer(c, (n, m), "float32")
-        for i, j, k in T.grid(n, m, d):
-            with T.block("Y"):
-                vi, vj, vk = T.axis.remap("SSR", [i, j, k])
-                with T.init():
-                    Y[vi, vj] = T.float32(0)
-                Y[vi, vj] = Y[vi, vj] + X[vi, vk] * W[vk, vj]
-
-    @R.function(pure=False)
-    def main(x: R.Tensor(("n", 6), "float32"), w: R.Tensor((6, 4), "float32")):
-        n = T.int64()
-        cls = Module
-        with R.dataflow():
-            lv = R.call_tir(cls.matmul, (x, w), out_sinfo=R.Tensor((n, 4), "float32"))
-            lv1 = R.flatten(lv)
-            gv = R.exp(lv1)
-            R.output(gv)
-        out = R.call_packed("test_prefixes.halve", gv, sinfo_args=R.Tensor((n * 4,), "float32"))
-        return out
-"""
 RNG = np.random.default_rng(0)
 
 
@@ -66,7 +39,6 @@ def layers(x, *calls):
 
 
 def rfc():
-    register_func("test_prefixes.halve", lambda a: a / 2, override=True)
     w = random(6, 4)
     return parse(RFC), lambda n: (random(n, 6), w)
 
