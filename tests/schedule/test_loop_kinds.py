@@ -109,13 +109,22 @@ def main(a: T.handle, b: T.handle):
         sch.vectorize(i)
 
 
-def test_second_kind_is_refused(schedule):
+def test_a_kind_replaces_another_and_split_gives_serial_loops(schedule):
     sch = schedule("chain")
     i, _ = sch.get_loops(sch.get_block("B"))
     sch.parallel(i)
-    with pytest.raises(ScheduleError, match="loop i is parallel already"):
+    sch.vectorize(i)
+    assert sch.get(i).kind == "vectorized"
+    assert [sch.get(l).kind for l in sch.split(i, [3, 3])] == ["serial", "serial"]
+
+
+def test_a_loop_of_a_thread_has_no_other_kind(schedule):
+    sch = schedule("chain")
+    i, _ = sch.get_loops(sch.get_block("B"))
+    sch.bind(i, "blockIdx.x")
+    with pytest.raises(ScheduleError, match="loop i is bound to blockIdx.x already"):
         sch.vectorize(i)
-    with pytest.raises(ScheduleError, match="loop i is parallel already"):
+    with pytest.raises(ScheduleError, match="loop i is bound to a thread already"):
         sch.split(i, [3, 3])
 
 

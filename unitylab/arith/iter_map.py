@@ -125,6 +125,7 @@ class Detector:
     fusions: list[tuple[Sum, Mark]] = field(default_factory=list)
 
     def __post_init__(self):
+        self.domain = dict(self.domain)
         for v, r in self.domain.items():
             self.start[v] = self._variable(v, r)
 
@@ -382,6 +383,8 @@ class Detector:
         """`sum < bound` limits a group of digits. Raises NotAffine for other conditions."""
         if isinstance(term, prim.Call) and term.op == "likely":
             term = term.args[0]
+        if self._lower_bound(term):
+            return
         found = _upper_bound(term)
         if found is None:
             raise NotAffine(f"the condition {term.script()} is no upper bound")
@@ -391,7 +394,8 @@ class Detector:
             if len(s.args) == 1 and start.args and s.args[0] == start.args[0]:
                 low = start.base
                 extent = self.analyzer.simplify(prim.minimum(s.args[0].extent, bound - low))
-                self.start[v] = self._variable(v, Range(low, extent))
+                self.domain[v] = Range(low, extent)
+                self.start[v] = self._variable(v, self.domain[v])
                 return
         one = self.fused(Sum(s.args, literal(0, e.dtype)))
         if len(one.args) != 1 or not self.is_one(one.args[0].scale):
@@ -403,6 +407,19 @@ class Detector:
             raise NotAffine(f"the condition {term.script()} limits a digit of a loop")
         self.fusions = [(p, m) for p, m in self.fusions if m is not d.mark]
         self.fusions.append((d.mark.source, Mark(d.mark.source, bound)))
+
+    def _lower_bound(self, term: PrimExpr) -> bool:
+        """`bound <= v` lets a variable start there."""
+        v, low = next(((v, low) for v, low in _lower_bounds(term) if v in self.start), (None, None))
+        if v is None:
+            return False
+        r = self.domain[v]
+        extent = self.analyzer.simplify(r.extent - (low - r.min))
+        if not self.analyzer.can_prove(low > r.min) or not self.analyzer.can_prove(extent > 0):
+            return self.analyzer.can_prove(low <= r.min)
+        self.domain[v] = Range(low, extent)
+        self.start[v] = self._variable(v, self.domain[v])
+        return True
 
     # --- sums to expressions ----------------------------------------------------------------
 
@@ -457,6 +474,17 @@ def _upper_bound(term: PrimExpr) -> tuple[PrimExpr, PrimExpr] | None:
     if isinstance(term, prim.GE):
         return term.b, prim.add(term.a, 1)
     return None
+
+
+def _lower_bounds(term: PrimExpr) -> list[tuple[PrimExpr, PrimExpr]]:
+    """(e, b) of `b <= e`, read in each way in which it can be."""
+    if isinstance(term, prim.LT):
+        return [(term.b, prim.add(term.a, 1))]
+    if isinstance(term, prim.LE):
+        return [(term.b, term.a)]
+    if isinstance(term, prim.GT):
+        return [(term.a, prim.add(term.b, 1))]
+    return [(term.a, term.b)] if isinstance(term, prim.GE) else []
 
 
 class _Usage:

@@ -93,10 +93,31 @@ class Linear:
         return new
 
     def merge(self) -> Linear:
-        """Joins neighbouring digits of one index, also with symbolic divisors."""
-        while self._merge_once() or self._merge_symbolic():
+        """Joins neighbouring digits of one index, also with symbolic divisors, and quotients of
+        neighbours."""
+        while self._merge_once() or self._merge_symbolic() or self._merge_quotients():
             pass
         return self
+
+    def _merge_quotients(self) -> bool:
+        """(x + k) // n - x // n = (x % n + k) // n."""
+        whole = [(c, d) for c, d in self.terms.values() if d.lower > 1 and d.upper is None]
+        for c, low in whole:
+            for k, high in whole:
+                if k != -c or low.lower != high.lower:
+                    continue
+                apart = linear(high.index, self.keys)
+                add_sum(apart, -1, low.index)
+                if apart.terms or apart.constant <= 0:
+                    continue
+                n = IntImm(low.lower, self.dtype)
+                first = prim.FloorMod(low.index, n)
+                moved = prim.Add(first, IntImm(apart.constant, self.dtype))
+                self.add_digits(-c, low)
+                self.add_digits(c, high)
+                add_sum(self, -c, prim.FloorDiv(moved, n))
+                return True
+        return False
 
     def _merge_once(self) -> bool:
         by_top = {(k, upper): (c, d) for (k, _, upper), (c, d) in self.terms.items()
@@ -129,24 +150,23 @@ class Linear:
         return False
 
     def build(self) -> PrimExpr:
-        """The expression: positive terms, negative terms, the constant."""
-        items = sorted(self.items(), key=lambda item: item[0] < 0)
-        result = None
-        if self.constant > 0 and items and items[0][0] < 0:
-            result = IntImm(self.constant, self.dtype)
-        for c, e in items:
-            if result is None:
-                result = self._scale(c, e)
-            elif c > 0:
-                result = prim.Add(result, self._scale(c, e))
-            else:
-                result = prim.Sub(result, self._scale(-c, e))
-        if result is None:
-            return IntImm(self.constant, self.dtype)
-        if self.constant == 0 or self.constant > 0 and items[0][0] < 0:
-            return result
-        kind = prim.Add if self.constant > 0 else prim.Sub
-        return kind(result, IntImm(abs(self.constant), self.dtype))
+        """The expression: what is added, then what is subtracted; the constant after the terms."""
+        positive = [self._scale(c, e) for c, e in self.items() if c > 0]
+        if self.constant > 0 or not self.terms:
+            positive.append(IntImm(self.constant, self.dtype))
+        negative = [(c, e) for c, e in self.items() if c < 0]
+        if not positive:
+            c, e = negative.pop(0)
+            positive = [self._scale(c, e)]
+        negative = [self._scale(-c, e) for c, e in negative]
+        if self.constant < 0 and self.terms:
+            negative.append(IntImm(-self.constant, self.dtype))
+        result = positive[0]
+        for e in positive[1:]:
+            result = prim.Add(result, e)
+        for e in negative:
+            result = prim.Sub(result, e)
+        return result
 
     def _scale(self, c: int, e: PrimExpr) -> PrimExpr:
         return e if c == 1 else prim.Mul(e, IntImm(c, self.dtype))

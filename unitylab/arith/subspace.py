@@ -49,7 +49,8 @@ def divide(indices: Sequence[PrimExpr], extents: Sequence[PrimExpr], domain: Dom
         if reason:
             raise NotAffine(reason)
         divider = _Divider(found.detector, set(inner))
-        return [divider.index(s) for s in found.sums], *sides
+        plain = Detector(domain, found.detector.analyzer, unit_loops)
+        return [divider.index(s) for s in found.sums], *(_written(p, plain) for p in sides)
     except NotAffine:
         if not prim.is_const(predicate, 1):
             raise
@@ -68,6 +69,16 @@ def predicate_sides(predicate: PrimExpr, inner: Sequence[Var]) -> tuple[PrimExpr
         else:
             raise NotAffine(f"the condition {term.script()} uses loops of both sides")
     return prim.logical_and(*outer_terms), prim.logical_and(*inner_terms)
+
+
+def _written(predicate: PrimExpr, detector: Detector) -> PrimExpr:
+    """The bounds of a predicate with their digits written out."""
+    def bound(e: PrimExpr) -> PrimExpr:
+        try:
+            return e.replace(a=detector.expression(detector(e.a))) if isinstance(e, prim.LT) else e
+        except NotAffine:
+            return e
+    return prim.logical_and(*map(bound, _terms(predicate)))
 
 
 def _terms(e: PrimExpr) -> list[PrimExpr]:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from ..arith.iter_map import NotAffine, detect
 from ..ir import prim
 from ..ir.prim import PrimExpr, Var, as_int, literal
-from ..ir.tir import REDUCE, Block, BlockRealize, For, IterVar, Range
+from ..ir.structural import structural_equal
+from ..ir.tir import (REDUCE, Block, BlockRealize, BufferLoad, BufferRegion, BufferStore, For,
+                      IterVar, Range)
+from ..ir.visitor import collect, free_vars
 
 
 def why_instances_collide(block: Block, own: Sequence[IterVar] | None = None) -> str | None:
@@ -16,10 +19,23 @@ def why_instances_collide(block: Block, own: Sequence[IterVar] | None = None) ->
     own = block.iter_vars if own is None else own
     choosing = [it for it in own if it.kind != REDUCE and as_int(it.dom.extent) != 1]
     for w in block.writes:
-        reason = _shared_element(block, choosing, w.region, w.buffer.name)
+        reason = _shared_element(block, choosing, _stored(block, w), w.buffer.name)
         if reason:
             return reason
     return None
+
+
+def _stored(block: Block, write: BufferRegion) -> Sequence[Range]:
+    """The elements of a buffer that a block stores; what it declares may be more."""
+    stores = [s for s in collect(block.body, BufferStore) if s.buffer is write.buffer]
+    if not stores or all(as_int(r.extent) == 1 for r in write.region) or \
+            collect(block.body, BlockRealize):
+        return write.region
+    at, own = stores[0].indices, {it.var for it in block.iter_vars}
+    known = all(v in own for i in at for v in free_vars(i)) and \
+        not any(collect(i, BufferLoad) for i in at)
+    same = all(structural_equal(a, b) for s in stores for a, b in zip(s.indices, at))
+    return [Range(i, literal(1, i.dtype)) for i in at] if known and same else write.region
 
 
 def apart_along(block: Block, own: Sequence[IterVar], region: Sequence[Range]) -> bool:

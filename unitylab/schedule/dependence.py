@@ -39,11 +39,27 @@ def _once_a_block(find: Callable[[Block], list[Buffer]]) -> Callable[[Block], tu
 def read_buffers(block: Block) -> list[Buffer]:
     """The buffers that a block reads, its own output in a reduction excluded when undeclared."""
     found = [r.buffer for r in block.reads]
-    found += [l.buffer for l in collect(block.body, BufferLoad)]
+    found += _loaded(block.body)
     own = {id(b) for b in written_buffers(block)} - {id(r.buffer) for r in block.reads}
     inner = {id(b) for b in _allocated_inside(block)}
     return [b for b in dict.fromkeys(found) if id(b) not in inner and
             (block.init is None or id(b) not in own)]
+
+
+def _loaded(stmt: Stmt) -> list[Buffer]:
+    """The buffers that are loaded below a statement; not the result of a reduction that is done
+    there from its init to its end."""
+    found: list[Buffer] = []
+    inner = child_realizes(stmt)
+    for r in inner:
+        block = r.block
+        carried = {v for it, e in zip(block.iter_vars, r.iter_values) if it.kind == REDUCE
+                   for v in free_vars(e)}
+        whole = carried <= {l.loop_var for l in collect(stmt, For)}
+        found += read_buffers(block) if whole else [
+            *read_buffers(block), *(l.buffer for l in collect(block.body, BufferLoad))]
+    inside = {id(l) for r in inner for l in collect(r.block, BufferLoad)}
+    return found + [l.buffer for l in collect(stmt, BufferLoad) if id(l) not in inside]
 
 
 @_once_a_block

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from ..ir.errors import ScheduleError
 from ..ir.prim import as_int
-from ..ir.tir import PARALLEL, SPATIAL, THREAD_BINDING, VECTORIZED, Block, For, IterVar
+from ..ir.tir import PARALLEL, REDUCE, SPATIAL, THREAD_BINDING, VECTORIZED, Block, For, IterVar
 from .dependence import (bound_by, read_and_written, why_iterations_depend, why_not_affine,
-                         why_order_matters, written_buffers)
+                         why_not_reduction, why_order_matters, written_buffers)
 from .nest import Nest, child_realizes, statements
 
 
-def check_independent(nest: Nest, loop: For, private: bool) -> None:
-    """Refuses a loop whose iterations write the same element or read each other's."""
+def check_independent(nest: Nest, loop: For, private: bool, reduces: bool = False) -> None:
+    """Refuses a loop whose iterations write the same element or read each other's. `reduces`: they
+    may add up one element, which threads of a block do together."""
     name = loop.loop_var.name
     for realize in child_realizes(loop.body):
         block, used = realize.block, bound_by(realize, loop.loop_var)
         if private and all(it.kind == SPATIAL for it in used) and _own_copy(nest, loop, block):
+            continue
+        if reduces and used and all(it.kind == REDUCE for it in used) and \
+                not why_not_reduction(nest, block):
             continue
         order = why_order_matters(block, used)
         if order:
@@ -76,4 +80,6 @@ def check_loops_around(nest: Nest, block: Block) -> None:
     """Loops that run in parallel or as vectors must still be independent with a block moved in."""
     for l in nest.loops(block):
         if l.kind in (PARALLEL, VECTORIZED, THREAD_BINDING):
-            check_independent(nest, l, private=l.kind != VECTORIZED)
+            tag = l.thread_binding.thread_tag if l.thread_binding is not None else ""
+            check_independent(nest, l, private=l.kind != VECTORIZED,
+                              reduces=tag.startswith("threadIdx"))

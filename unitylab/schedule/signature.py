@@ -102,7 +102,7 @@ class MapSource:
         return self.known
 
     def __repr__(self) -> str:
-        return repr(self.known) if self.known else repr(self.f)
+        return repr(self.known) if self.known else getattr(self.f, "source_text", repr(self.f))
 
 
 def _as_map(value):

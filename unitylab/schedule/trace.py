@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..ir.errors import ScheduleError
@@ -58,8 +58,7 @@ class Trace:
 
     def as_python(self) -> str:
         """The trace as a Python function `apply_trace(sch)`."""
-        names: dict[Handle, str] = {}
-        lines = [_line(inst, names) for inst in self.insts]
+        lines = [_line(*parts) for parts in texts(self)]
         return "\n    ".join(["def apply_trace(sch) -> None:", *(lines or ["pass"])]) + "\n"
 
     def __str__(self) -> str:
@@ -76,18 +75,25 @@ def _map(value, known: Mapping[Handle, Handle]):
     return value
 
 
-def _line(inst: Instruction, names: dict[Handle, str]) -> str:
-    args = [_text(a, names) for a in inst.args]
-    args += [f"{k}={_text(v, names)}" for k, v in inst.kwargs.items()]
+def texts(trace: Trace) -> Iterator[tuple[Instruction, list[str], list[str], dict[str, str]]]:
+    """Each instruction with the names of its results and its arguments as Python text."""
+    names: dict[Handle, str] = {}
+    for inst in trace.insts:
+        args = [_text(a, names) for a in inst.args]
+        kwargs = {k: _text(v, names) for k, v in inst.kwargs.items()}
+        for h in inst.outputs:
+            names[h] = f"{_LETTER[type(h)]}{len(names)}"
+        yield inst, [names[h] for h in inst.outputs], args, kwargs
+
+
+def _line(inst: Instruction, outputs: list[str], args: list[str], kwargs: dict[str, str]) -> str:
+    given = [*args, *(f"{k}={v}" for k, v in kwargs.items())]
     if inst.decision is not None:
-        args.append(f"decision={inst.decision!r}")
-    call = f"sch.{inst.name}({', '.join(args)})"
-    if not inst.outputs:
+        given.append(f"decision={inst.decision!r}")
+    call = f"sch.{inst.name}({', '.join(given)})"
+    if not outputs:
         return call
-    for h in inst.outputs:
-        names[h] = f"{_LETTER[type(h)]}{len(names)}"
-    targets = ", ".join(names[h] for h in inst.outputs)
-    return f"{targets}{'' if inst.single or len(inst.outputs) > 1 else ','} = {call}"
+    return f"{', '.join(outputs)}{'' if inst.single or len(outputs) > 1 else ','} = {call}"
 
 
 def _text(value, names: Mapping[Handle, str]) -> str:
@@ -100,4 +106,6 @@ def _text(value, names: Mapping[Handle, str]) -> str:
         return "{" + ", ".join(f"{k!r}: {_text(v, names)}" for k, v in value.items()) + "}"
     if isinstance(value, (IntImm, FloatImm, StringImm)):
         return repr(value.value)
-    return value.script() if isinstance(value, Node) else repr(value)
+    if isinstance(value, Node):
+        return value.script()
+    return getattr(value, "source_text", None) or repr(value)

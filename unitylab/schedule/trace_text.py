@@ -60,6 +60,7 @@ class _Reader(Evaluator):
     def value(self, n: ast.expr):
         found = self.eval(n)
         if isinstance(found, Builder):
+            found.call.source_text = ast.unparse(n)  # what it prints as until it is resolved
             return found.call
         return _plain(found)
 

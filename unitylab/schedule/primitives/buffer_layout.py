@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from ...arith.analyzer import Analyzer
 from ...arith.index_map import IndexMap
 from ...arith.iter_map import NotAffine
 from ...arith.padded_map import PaddedInverse, padded_inverse
 from ...arith.regions import derive_regions
 from ...ir import prim
 from ...ir.errors import ScheduleError
-from ...ir.prim import PrimExpr, Var, as_int, literal
+from ...ir.prim import PrimExpr, Var, literal
 from ...ir.tir import Block, Buffer, BufferLoad, BufferStore, For, Range
-from ...ir.visitor import Mutator
 from ..access import check_no_pointer
 from ..nest import Nest
 from ..signature import (BLOCK, BOOL, BUFFER, INDEX_MAP, PAD_VALUE, MapSource, optional,
                          primitive)
-from .digits import digits
+from .digits import InDigits
 from .padding import Padding, assume_padding, fill_apart, fill_in_place
 
 
@@ -121,14 +121,13 @@ def update_regions_of(nest: Nest, block: Block, buffer: Buffer) -> None:
     nest.edit(block, reads=fresh(block.reads, reads), writes=fresh(block.writes, writes))
 
 
-class _Relayout(Mutator):
+class _Relayout(InDigits):
     """Maps the indices of accesses of one buffer."""
 
     def __init__(self, old: Buffer, new: Buffer, point: IndexMap, nest: Nest):
-        super().__init__()
+        super().__init__({})
         self.old, self.new, self.point = old, new, point
-        self.analyzer = nest.analyzer(nest.root, False)
-        self.domain: dict[Var, Range] = {}
+        self.plain = Analyzer()
 
     def visit_Buffer(self, n):
         return self.new if n is self.old else n
@@ -136,8 +135,6 @@ class _Relayout(Mutator):
     def visit_Block(self, n: Block) -> Block:
         for it in n.iter_vars:
             self.domain[it.var] = it.dom
-            if as_int(it.dom.extent) != 1:
-                self.analyzer.bind(it.var, it.dom)
         if any(m.source.buffer is self.old for m in n.match_buffers):
             raise ScheduleError(f"block {n.name} views {self.old.name} by match_buffer: its layout "
                                 f"must stay", span=n.span)
@@ -151,13 +148,11 @@ class _Relayout(Mutator):
 
     def visit_For(self, n: For) -> For:
         self.domain[n.loop_var] = Range(n.min, n.extent)
-        if as_int(n.extent) != 1:
-            self.analyzer.bind(n.loop_var, Range(n.min, n.extent))
         return self.rebuild(n)
 
     def _mapped(self, n):
-        at = [self.analyzer.simplify(e) for e in self.point(n.indices)]
-        return n.replace(buffer=self.new, indices=digits(at, self.domain))
+        at = [self.plain.simplify(e) for e in self.point(n.indices)]
+        return n.replace(buffer=self.new, indices=self.in_digits(at))
 
     def visit_BufferLoad(self, n: BufferLoad):
         if n.buffer is not self.old:

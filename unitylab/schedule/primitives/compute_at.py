@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...arith.analyzer import Analyzer
+from ...arith.bound_form import bound_form
 from ...arith.iter_inverse import invert_affine
 from ...arith.iter_map import NotAffine, detect
 from ...ir import prim
@@ -296,18 +297,23 @@ def _nest_for(block: Block, domain: dict[Var, Span], around: dict[Var, Range],
     loops: list[tuple[Var, PrimExpr]] = []
     values, guards = [], []
     for it in block.iter_vars:
-        low, extent = _needed(it, domain, analyzer)
+        low, extent = _needed(it, domain, analyzer, around)
+        s = domain.get(it.var)
+        if s is not None and analyzer.can_prove(s.high < it.dom.min + it.dom.extent):
+            analyzer.assume(low + extent <= it.dom.min + it.dom.extent)
         if as_int(extent) == 1 and not preserve_unit_loops:
             values.append(low)
             guards += _guards(it, low, extent, low, analyzer, around)
             continue
         ax = Var(f"ax{len(loops)}", it.var.dtype)
         loops.append((ax, extent))
-        analyzer.bind(ax, (0, None))
+        analyzer.bind(ax, (0, None) if as_int(extent) is None else
+                      Range(literal(0, ax.dtype), extent))
         value = low + ax
         values.append(value)
         point = low if as_int(extent) == 1 else value
         guards += _guards(it, low, extent, point, analyzer, around)
+    guards = [bound_form(g, analyzer) for g in guards]
     realize = BlockRealize(tuple(values), prim.logical_and(*guards), block)
     stmt: Stmt = realize
     for ax, extent in reversed(loops):
@@ -315,9 +321,10 @@ def _nest_for(block: Block, domain: dict[Var, Span], around: dict[Var, Range],
     return stmt
 
 
-def _needed(it: IterVar, domain: dict[Var, Span],
-            analyzer: Analyzer) -> tuple[PrimExpr, PrimExpr]:
-    """First value and extent."""
+def _needed(it: IterVar, domain: dict[Var, Span], analyzer: Analyzer,
+            around: dict[Var, Range]) -> tuple[PrimExpr, PrimExpr]:
+    """First value and extent. An extent that sizes decide is clipped; one that changes from one
+    iteration to the next gets a guard instead."""
     s, t = domain.get(it.var), it.var.dtype
     if s is None or it.kind != SPATIAL:
         return it.dom.min, it.dom.extent
@@ -326,7 +333,7 @@ def _needed(it: IterVar, domain: dict[Var, Span],
         return it.dom.min, it.dom.extent
     low = prim.cast(analyzer.simplify(s.low), t)
     extent = literal(1, t) if s.is_point else prim.cast(analyzer.simplify(s.high - s.low + 1), t)
-    if as_int(extent) is None and free_vars(extent):
+    if any(v not in around for v in free_vars(extent)):
         low = analyzer.simplify(prim.maximum(low, it.dom.min))
         extent = analyzer.simplify(prim.minimum(s.high, last) - low + 1)
     return low, extent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...arith.analyzer import Analyzer
-from ...arith.iter_map import NotAffine, detect
+from ...arith.iter_map import IterMap, NotAffine, detect
 from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
@@ -80,22 +80,72 @@ def _inner_box(realize: BlockRealize, around: list[For], condition: PrimExpr,
     """What the variables of the block run over in the inner part."""
     block = realize.block
     domain, rest = _limited(around, condition, nest)
+    analyzer = nest.analyzer(nest.scope(block))
+    limits: dict[int, Range] = {}
     try:
-        found = detect(realize.iter_values, domain, rest, nest.analyzer(nest.scope(block)))
-        reason = found.why_not_surjective()
-        if reason:
-            raise NotAffine(reason)
+        try:
+            found = _affine(realize.iter_values, domain, rest, analyzer)
+        except NotAffine:
+            limits, rest = _limits(realize, rest, analyzer)
+            values = [v for k, v in enumerate(realize.iter_values) if k not in limits]
+            found = _affine(values, domain, rest, analyzer)
     except NotAffine as e:
         raise ScheduleError(f"the inner part of block {block.name} is no box: {e}",
                             span=block.span) from None
-    box = []
-    for s, it in zip(found.sums, block.iter_vars):
+    box, sums = [], iter(found.sums)
+    for k, it in enumerate(block.iter_vars):
+        if k in limits:
+            box.append(limits[k])
+            continue
+        s = next(sums)
         if len(s.args) > 1 or s.args and as_int(s.args[0].scale) != 1:
             raise ScheduleError(f"{it.var.name} of block {block.name} moves in steps",
                                 span=block.span)
         extent = s.args[0].extent if s.args else literal(1, it.var.dtype)
         box.append(Range(prim.cast(s.base, it.var.dtype), prim.cast(extent, it.var.dtype)))
     return box
+
+
+def _affine(values, domain, condition: PrimExpr, analyzer: Analyzer) -> IterMap:
+    found = detect(values, domain, condition, analyzer)
+    reason = found.why_not_surjective()
+    if reason:
+        raise NotAffine(reason)
+    return found
+
+
+def _limits(realize: BlockRealize, condition: PrimExpr, analyzer: Analyzer):
+    """The ranges of variables whose whole value is compared with constants, and the other terms."""
+    limits: dict[int, Range] = {}
+    rest = []
+    for term in _terms(condition):
+        for k, (it, value) in enumerate(zip(realize.block.iter_vars, realize.iter_values)):
+            whole = limits.get(k, it.dom)
+            bound = _bound(_of_value(term, value, it.var, analyzer), {it.var: whole})
+            if bound is None:
+                continue
+            _, low, high = bound
+            first = whole.min if low is None else prim.maximum(whole.min, low)
+            end = whole.min + whole.extent
+            end = end if high is None else prim.minimum(end, high)
+            limits[k] = Range(analyzer.simplify(first), analyzer.simplify(end - first))
+            break
+        else:
+            rest.append(term)
+    return limits, prim.logical_and(*rest)
+
+
+def _of_value(term: PrimExpr, value: PrimExpr, var: Var, analyzer: Analyzer) -> PrimExpr:
+    """A comparison in terms of a variable that has the value."""
+    if not isinstance(term, (prim.LT, prim.LE, prim.GT, prim.GE)) or isinstance(value, Var) \
+            or not free_vars(value):
+        return term
+    for side, other in ((term.a, term.b), (term.b, term.a)):
+        shift = as_int(analyzer.simplify(side - value))
+        if shift is not None:
+            bound = analyzer.simplify(other - shift)
+            return term.replace(a=var, b=bound) if side is term.a else term.replace(a=bound, b=var)
+    return term
 
 
 def _limited(around: list[For], condition: PrimExpr, nest: Nest):

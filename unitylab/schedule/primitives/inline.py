@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...arith.iter_inverse import invert_affine, rounded_domain
+from ...arith.bound_form import bound_form
 from ...arith.iter_map import NotAffine
 from ...ir import prim
 from ...ir.errors import ScheduleError
@@ -206,7 +207,8 @@ def _new_guards(nest: Nest, realize, guards: list[PrimExpr]) -> list[PrimExpr]:
     analyzer = nest.analyzer(realize, unit_loops=False)
     if not prim.is_const(realize.predicate):
         analyzer.assume(realize.predicate)
-    return [g for g in map(analyzer.simplify, guards) if not prim.is_const(g, 1)]
+    found = [g for g in map(analyzer.simplify, guards) if not prim.is_const(g, 1)]
+    return [bound_form(g, analyzer) for g in found]
 
 
 def _single_store(block: Block) -> BufferStore:

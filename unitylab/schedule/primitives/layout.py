@@ -9,11 +9,11 @@ from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.tir import SERIAL, SPATIAL, Block, BlockRealize, For, IterVar, Range, Stmt
-from ...ir.visitor import Fold, Mutator, free_vars
+from ...ir.visitor import BUILD, Mutator, free_vars
 from ..dependence import why_order_matters
 from ..nest import Nest
 from ..signature import BLOCK, INDEX_MAP, INT, MapSource, list_of, primitive
-from .digits import digits
+from .digits import InDigits
 
 
 @primitive(block=BLOCK, index_map=INDEX_MAP)
@@ -119,21 +119,31 @@ def _kind_of(e: PrimExpr, its: dict[Var, IterVar], block: Block) -> str:
     return next(iter(kinds), SPATIAL)
 
 
-class _AtPoint(Fold):
+class _AtPoint(InDigits):
     """Replaces the variables of a block; indices get as few digits of the new ones as possible."""
 
     def __init__(self, at, domain):
-        super().__init__(at)
-        self.domain = domain
+        super().__init__(domain)
+        for old, new in at.items():
+            self._memo[id(old)] = old, new
 
-    def visit_Buffer(self, n):
-        return n
+    def visit_BinaryExpr(self, n):
+        new = self.rebuild(n)
+        build = BUILD.get(type(n))
+        return build(new.a, new.b) if build and new is not n else new
 
     def _access(self, n):
         new = self.rebuild(n)
-        return new.replace(indices=digits(new.indices, self.domain))
+        return new.replace(indices=self.in_digits(new.indices))
 
     visit_BufferLoad = visit_BufferStore = _access
+
+    def visit_BufferRegion(self, n):
+        new = self.rebuild(n)
+        if any(as_int(r.extent) != 1 for r in new.region):
+            return new
+        at = self.in_digits([r.min for r in new.region])
+        return new.replace(region=tuple(r.replace(min=m) for r, m in zip(new.region, at)))
 
 
 class Substituted(Mutator):

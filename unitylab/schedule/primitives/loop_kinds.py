@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...ir.errors import ScheduleError
 from ...ir.prim import Var, as_int
-from ...ir.tir import (PARALLEL, SERIAL, THREAD_BINDING, UNROLLED, VECTORIZED, For, IterVar)
+from ...ir.tir import PARALLEL, THREAD_BINDING, UNROLLED, VECTORIZED, For, IterVar
 from ..independence import check_independent
 from ..nest import Nest
 from ..signature import LOOP, STR, primitive
@@ -41,7 +41,8 @@ def unroll(nest: Nest, loop: For) -> None:
 
 @primitive(loop=LOOP, thread_axis=STR)
 def bind(nest: Nest, loop: For, thread_axis: str) -> None:
-    """Binds a loop to a thread axis such as "threadIdx.x". A CPU runs it serially."""
+    """Binds a loop to a thread axis such as "threadIdx.x". A CPU runs it serially. Threads
+    "threadIdx" may reduce together."""
     if thread_axis not in THREADS:
         raise ScheduleError(f"there is no thread axis {thread_axis!r}",
                             hint=", ".join(THREADS[:6]))
@@ -49,14 +50,15 @@ def bind(nest: Nest, loop: For, thread_axis: str) -> None:
              and l.thread_binding.thread_tag == thread_axis]
     if outer:
         raise ScheduleError(f"loop {outer[0].loop_var.name} around it is bound to {thread_axis}")
-    check_independent(nest, loop, private=True)
+    check_independent(nest, loop, private=True, reduces=thread_axis.startswith("threadIdx"))
     it = IterVar(Var(thread_axis, loop.loop_var.dtype), None, "thread", thread_axis)
     nest.edit(loop, kind=THREAD_BINDING, thread_binding=it)
 
 
 def _set_kind(nest: Nest, loop: For, kind: str) -> None:
-    if loop.kind not in (SERIAL, kind):
-        raise ScheduleError(f"loop {loop.loop_var.name} is {loop.kind} already",
+    if loop.kind == THREAD_BINDING:
+        raise ScheduleError(f"loop {loop.loop_var.name} is bound to "
+                            f"{loop.thread_binding.thread_tag} already",
                             hint="split it: each part can have a kind of its own")
     if loop.kind != kind:
         nest.edit(loop, kind=kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...arith.analyzer import Analyzer
 from ...arith.int_set import of_range, to_range
+from ...arith.regions import Regions, derive_regions
 from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
@@ -111,17 +112,29 @@ class _Cut(Mutator):
             its[where] = its[where].replace(dom=dom)
         block = block.replace(iter_vars=tuple(its), name=f"{block.name}_{self.new.name}")
         if where is not None:
-            block = block.replace(reads=_relaxed(block, block.reads),
-                                  writes=_relaxed(block, block.writes))
+            reads, writes = _regions(block)
+            block = block.replace(reads=_relaxed(block, reads), writes=_relaxed(block, writes))
         return new.replace(block=block)
 
 
+def _regions(block: Block) -> Regions:
+    """The reads and writes of a block in terms of its variables, which a partition around may have
+    relaxed already."""
+    derived = derive_regions(block)
+    declared = block.reads, block.writes
+    same = all([r.buffer for r in a] == [r.buffer for r in b] for a, b in zip(derived, declared))
+    return derived if same else declared
+
+
 def _relaxed(block: Block, regions: tuple[BufferRegion, ...]) -> tuple[BufferRegion, ...]:
-    """What regions cover while the variables of the block run."""
+    """What regions that variables choose alone cover while these run; others say it as they are."""
     analyzer = Analyzer()
     domain = {it.var: of_range(it.dom) for it in block.iter_vars}
     found = []
     for region in regions:
+        if not all(r.min in domain for r in region.region):
+            found.append(region)
+            continue
         box = [of_range(r, domain, analyzer) for r in region.region]
         ranges = (to_range(i, analyzer) if i is not None else Range(literal(0, s.dtype), s)
                   for i, s in zip(box, region.buffer.shape))

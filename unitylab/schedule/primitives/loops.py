@@ -22,7 +22,8 @@ from ..signature import (BLOCK_OR_LOOP, BOOL, FACTORS, LOOP, LOOPS, primitive)
 def split(nest: Nest, loop: For, factors: list, preserve_unit_iters: bool = True,
           disable_predication: bool = False) -> list[For]:
     """Splits a loop into several nested ones, outermost first; at most one factor is None, which is
-    inferred. Where the factors do not divide the extent, a predicate guards the blocks below.
+    inferred. Where the factors do not divide the extent, a predicate guards the blocks below. The
+    new loops are serial, whatever the old one was.
 
         for i in range(128):          for i_0, i_1 in T.grid(16, 8):
             C[i] = ...           ->       C[i_0 * 8 + i_1] = ...
@@ -79,10 +80,11 @@ def _check_plain(loop: For, what: str) -> None:
     name = loop.loop_var.name
     if not prim.is_const(loop.min, 0) or loop.step is not None:
         raise ScheduleError(f"loop {name} does not start at 0 with step 1", span=loop.span)
-    if loop.kind != SERIAL or loop.annotations:
-        why = loop.kind if loop.kind != SERIAL else f"annotated with {', '.join(loop.annotations)}"
+    if loop.thread_binding is not None or loop.annotations:
+        why = "bound to a thread" if loop.thread_binding is not None else \
+            f"annotated with {', '.join(loop.annotations)}"
         raise ScheduleError(f"loop {name} is {why} already", span=loop.span,
-                            hint=f"{what} loops before giving them a kind or an annotation")
+                            hint=f"{what} loops before giving them a thread or an annotation")
 
 
 def _check_guardable(nest: Nest, loop: For) -> None:
@@ -176,7 +178,11 @@ def fuse(nest: Nest, *loops: For, preserve_unit_iters: bool = True) -> For:
         _check_plain(l, "fuse")
     t = max((l.loop_var.dtype for l in loops), key=lambda t: t.bits)
     fused = Var("_".join(l.loop_var.name for l in loops) + "_fused", t)
-    total = math.prod((l.extent for l in loops), start=literal(1, t))
+    numbers = math.prod(as_int(l.extent) or 1 for l in loops)
+    symbols = [l.extent for l in loops if as_int(l.extent) is None]
+    total = math.prod(symbols, start=literal(1, t)) * numbers
+    if len(symbols) == 1:
+        total = nest.analyzer(nest.parent(loops[0])).simplify(total)
     values, rest = {}, literal(1, t)
     for k, l in reversed(list(enumerate(loops))):
         part = prim.floordiv(fused, rest)
@@ -187,7 +193,6 @@ def fuse(nest: Nest, *loops: For, preserve_unit_iters: bool = True) -> For:
             part = literal(0, t)
         values[l.loop_var], rest = prim.cast(part, l.loop_var.dtype), whole
     body = nest.rewritten(Rebind(values), loops[-1].body)
-    total = nest.analyzer(nest.parent(loops[0])).simplify(total)
     return _put(nest, loops[0], [fused], [total], body, preserve_unit_iters)[0]
 
 

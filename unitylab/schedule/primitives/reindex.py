@@ -8,8 +8,9 @@ from ...ir import prim
 from ...ir.errors import ScheduleError
 from ...ir.prim import PrimExpr, Var, as_int, literal
 from ...ir.structural import structural_equal
-from ...ir.tir import (SERIAL, SPATIAL, Block, BlockRealize, Buffer, BufferLoad, BufferRegion,
-                       BufferStore, For, IfThenElse, IterVar, Range, Stmt, decl_buffer, seq)
+from ...ir.tir import (SERIAL, SPATIAL, Bind, Block, BlockRealize, Buffer, BufferLoad,
+                       BufferRegion, BufferStore, For, IfThenElse, IterVar, Range, Stmt,
+                       decl_buffer, seq)
 from ...ir.visitor import Mutator, collect, free_vars, fold_substitute, walk
 from ..access import check_no_pointer
 from ..dependence import siblings, why_not_dominant, written_buffers
@@ -33,7 +34,7 @@ def reindex(nest: Nest, block: Block, buffer) -> Block:
     if reason:
         raise ScheduleError(f"block {block.name} is neither complete nor a reduction: {reason}",
                             span=block.span)
-    indices = accessed_at(block, old)
+    indices = accessed_at(nest, block, old)
     if not writes:
         check_inside(nest, block, old, indices)
     used = {v for i in indices for v in free_vars(i)}
@@ -51,8 +52,9 @@ def reindex(nest: Nest, block: Block, buffer) -> Block:
     return nest.now(copy)
 
 
-def accessed_at(block: Block, buffer: Buffer):
-    """The indices at which a block accesses a buffer, the same everywhere, in its own variables."""
+def accessed_at(nest: Nest, block: Block, buffer: Buffer):
+    """The indices at which a block accesses a buffer, the same everywhere, in its own variables
+    and those of blocks around it."""
     check_no_pointer(block, buffer)
     accesses = [a for a in (*collect(block, BufferLoad), *collect(block, BufferStore))
                 if a.buffer is buffer]
@@ -66,10 +68,11 @@ def accessed_at(block: Block, buffer: Buffer):
     at = {it.var: it.dom.min for it in block.iter_vars if as_int(it.dom.extent) == 1}
     bare = {i for i in first if isinstance(i, Var)}
     at = {v: e for v, e in at.items() if v not in bare}
-    own = {it.var for it in block.iter_vars}
-    if any(v not in own for i in first for v in free_vars(i)):
-        raise ScheduleError(f"the place of {buffer.name} depends on variables outside of block "
-                            f"{block.name}", span=block.span)
+    loops = {l.loop_var for l in nest.loops(block)} | {
+        v for n in collect(block, (For, Bind)) for v in [getattr(n, "loop_var", None) or n.var]}
+    if any(v in loops for i in first for v in free_vars(i)):
+        raise ScheduleError(f"the place of {buffer.name} depends on variables of loops, not of "
+                            f"block {block.name}", span=block.span)
     return tuple(_tidy(fold_substitute(i, at), block) for i in first)
 
 

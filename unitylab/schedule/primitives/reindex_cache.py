@@ -45,8 +45,8 @@ def reindex_cache_read(nest: Nest, block: Block, read_buffer_index: int, storage
     _redirect(nest, block, plan)
     scope = nest.now(nest.scope(nest.now(block)))
     if writers:
-        place = child_of(nest, nest.now(writers[0]), nest.now(top) if top else scope)
-        nest.insert(place, stmt, after=True)
+        place = child_of(nest, nest.now(block), nest.now(top) if top else scope)
+        nest.insert(place, stmt)
     else:
         nest.edit(scope, body=seq(stmt, scope.body))
     nest.alloc(nest.now(scope), plan.cache)
@@ -92,7 +92,7 @@ class _Plan:
 
     def __init__(self, nest: Nest, block: Block, old: Buffer, scope: str, index_map: MapSource):
         self.nest, self.block, self.old = nest, block, old
-        self.indices = accessed_at(block, old)
+        self.indices = accessed_at(nest, block, old)
         point = index_map.resolve(len(block.iter_vars), [it.var.dtype for it in block.iter_vars])
         self.its = self._used(point)
         self.place = point([it.var for it in block.iter_vars])

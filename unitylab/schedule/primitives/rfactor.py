@@ -51,7 +51,7 @@ def rfactor(nest: Nest, loop: For, factor_axis: int) -> Block:
     total = second.block
     nest.replace(realize, first)
     nest.forward(block, total)
-    nest.insert(nest.now(top), _wrapped(second, loops, loop), after=True)
+    nest.insert(nest.now(top), _wrapped(second, realize, loops, loop), after=True)
     nest.alloc(nest.now(scope), parts)
     update_regions(nest, nest.now(total))
     return update_regions(nest, nest.now(first.block))
@@ -169,13 +169,15 @@ def _total(realize: BlockRealize, loop: For, loops: list[For], parts: Buffer, ax
     return BlockRealize((loop.loop_var, *[v for _, v in kept]), literal(True), made)
 
 
-def _wrapped(second: BlockRealize, loops: list[For], loop: For) -> Stmt:
+def _wrapped(second: BlockRealize, realize: BlockRealize, loops: list[For], loop: For) -> Stmt:
     """The spatial loops and the factored one around the second block, with new variables."""
     used = {v for e in second.iter_values for v in free_vars(e)}
-    kept = [l for l in loops if l is loop or l.loop_var in used]
+    kept = [l for l in loops if l is loop or l.loop_var in used or as_int(l.extent) == 1
+            and not bound_by(realize, l.loop_var)]
     fresh = {l.loop_var: l.loop_var.replace() for l in kept}
     stmt: Stmt = second.replace(iter_values=tuple(fold_substitute(v, fresh)
                                                   for v in second.iter_values))
     for l in reversed(kept):
-        stmt = For(fresh[l.loop_var], l.min, fold_substitute(l.extent, fresh), SERIAL, stmt)
+        kind = SERIAL if l.thread_binding is not None else l.kind
+        stmt = For(fresh[l.loop_var], l.min, fold_substitute(l.extent, fresh), kind, stmt)
     return stmt

@@ -124,4 +124,4 @@ class _Swap(Mutator):
         new = self.rebuild(n)
         if not (self.convert and n.buffer in self.new):
             return new
-        return new.replace(value=prim.cast(new.value, new.buffer.dtype))
+        return new.replace(value=prim.Cast(new.buffer.dtype, new.value))
