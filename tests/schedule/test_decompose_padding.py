@@ -2,6 +2,7 @@
 
 import pytest
 from schedule_programs import assert_same_results
+from various_programs import VARIOUS
 
 from unitylab.ir.errors import ScheduleError
 from unitylab.ir.structural import assert_structural_equal
@@ -106,3 +107,13 @@ def test_a_foreign_loop_is_refused():
     sch = Schedule(parse(PADDED))
     with pytest.raises(ScheduleError, match="loop i is not around block pad"):
         sch.decompose_padding(sch.get_block("pad"), sch.get_loops(sch.get_block("C"))[0])
+
+
+def test_tiles_that_overlap_copy_what_is_inside():
+    before = parse(VARIOUS["convolution"])
+    sch = Schedule(before)
+    outer, _ = sch.split(sch.get_loops(sch.get_block("conv"))[1], [None, 2])
+    sch.compute_at(sch.get_block("pad"), outer)
+    sch.decompose_padding(sch.get_block("pad"), sch.get_loops(sch.get_block("pad"))[2])
+    assert "h_0 * 2 + ax1 < 7" in sch.script()
+    assert_same_results(before, sch.mod)

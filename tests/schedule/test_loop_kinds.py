@@ -160,3 +160,13 @@ def test_results_of_many_kinds_together(schedule):
     sch.unroll(i1)
     sch.vectorize(j)
     assert_same_results(sch.copy().mod, sch.mod)
+
+
+def test_threads_of_a_block_reduce_together(schedule):
+    sch = schedule("matmul_relu")
+    _, _, k = sch.get_loops(sch.get_block("C"))
+    sch.bind(k, "threadIdx.x")
+    other = schedule("matmul_relu")
+    for request in (lambda l: other.bind(l, "blockIdx.x"), other.parallel):
+        with pytest.raises(ScheduleError, match="carries the reduction"):
+            request(other.get_loops(other.get_block("C"))[2])

@@ -2,6 +2,7 @@
 
 import pytest
 from schedule_programs import PROGRAMS, assert_same_results
+from various_programs import VARIOUS
 
 from unitylab.ir.errors import ScheduleError
 from unitylab.ir.structural import assert_structural_equal
@@ -156,3 +157,11 @@ def test_merge_of_other_shapes_is_refused(schedule):
     sch.split(d[0], [None, 4])
     with pytest.raises(ScheduleError, match="the extents of loops i and i_0 differ: 12 and 3"):
         sch.merge(c[0], sch.get_loops(sch.get_block("D"))[0])
+
+
+def test_parts_can_be_vectorized():
+    before = parse(VARIOUS["convolution"])
+    sch = Schedule(before)
+    _, middle, _ = sch.loop_partition(sch.get_loops(sch.get_block("pad"))[2], [1, 7, None])
+    sch.vectorize(middle)
+    assert_same_results(before, sch.mod)
