@@ -5,10 +5,13 @@ worker of `kernels.py`: one library in one process, which answers lines of JSON.
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 import json
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from time import perf_counter, sleep
 
 import numpy as np
@@ -333,6 +336,36 @@ def numba(row: Row, threads: int) -> Callable:
     return lambda: run(*values)
 
 
+# --- a plain copy ---------------------------------------------------------------------------
+
+MOST_COPIED = 1 << 28    # bytes; rows that move more are scaled up from it
+LEAST_COPIED = 1 << 20   # below it a copy measures how threads start
+
+
+@peer
+def copy(row: Row, threads: int) -> Callable:
+    """The faster copy of the library that `kernels.py --peak` names, of as many bytes as the row
+    moves; the callable returns the seconds that the library measured."""
+    if row.moved < LEAST_COPIED or row.flops:
+        raise Skip("not bound by memory")
+    library = copy_library(os.environ["COPY_LIBRARY"])
+    count = ctypes.c_long(min(row.moved, MOST_COPIED) // 8)
+    factor = max(1.0, row.moved / MOST_COPIED)
+    return lambda: factor * min(library.mem_secs(kind, count, ctypes.c_long(1), threads)
+                                for kind in (1, 3))
+
+
+@cache
+def copy_library(script: str):
+    """The C library, with memory for the largest row."""
+    spec = importlib.util.spec_from_file_location("peak", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    library = module.build()
+    library.mem_init(ctypes.c_long(MOST_COPIED // 8))
+    return library
+
+
 # --- the worker -----------------------------------------------------------------------------
 
 def digest(value) -> dict:
@@ -349,8 +382,8 @@ def slice_times(run: Callable, seconds: float) -> list[float]:
     run()
     while len(times) < 3 or left > 0 and len(times) < 1000:
         begin = perf_counter()
-        run()
-        times.append(perf_counter() - begin)
+        result = run()
+        times.append(result if isinstance(result, float) else perf_counter() - begin)
         left -= times[-1]
     return times
 

@@ -2,6 +2,7 @@
 
     python benchmarks/kernels.py [--rows REGEX] [--threads 1,2] [--peers numpy,torch,ort,jax,numba]
                                  [--more] [--rounds 7] [--seconds 0.05] [--python NAME=EXE] [--json]
+                                 [--peak FILE]
 
 Every library is a process of its own for each thread count, so that thread pools do not meet; the
 processes take turns on the same inputs: medians over the turns. `peer/ours` is the time of the
@@ -9,6 +10,11 @@ best peer over ours. The limit is what `ul.machine()` measures: multiply-adds of
 memory once. Rows `+const` have their weights constant, packed when the module is built; ONNX
 Runtime has them constant always. `--more` adds rows beside the list. `--peers` may name inductor
 (torch.compile: slow to build). A library that is not installed is skipped, and said so.
+
+`--peak` names a script with a function `build()`, which gives a C library that copies memory
+(`mem_init(floats)`, `mem_secs(kind, floats, times, threads)`, kinds 1 and 3). Its faster copy of
+as many bytes as a row moves takes turns too, in a process of its own, and our share of its rate
+is shown.
 
 glibc is told to keep freed memory and to use huge pages, so that allocating results is not what
 is measured."""
@@ -32,15 +38,16 @@ WORKER = Path(__file__).with_name("kernel_peers.py")
 MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
           "MALLOC_TOP_PAD_": str(64 << 20), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "NPROC")
+COPY = "copy"  # the worker that only copies memory
 TIMEOUT = 120  # seconds for a build or a turn
 
 
 class Worker:
     """The process of one library; `ask` answers with what it says, or why it says nothing."""
 
-    def __init__(self, name: str, threads: int, python: str):
+    def __init__(self, name: str, threads: int, python: str, peak: str = ""):
         self.name = name
-        env = {**os.environ, **MEMORY, **dict.fromkeys(POOLS, str(threads)), "JAX_PLATFORMS": "cpu"}
+        env = {**os.environ, "COPY_LIBRARY": peak, **MEMORY, **dict.fromkeys(POOLS, str(threads)), "JAX_PLATFORMS": "cpu"}
         if threads == 1:
             env["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
         self.process = subprocess.Popen(
@@ -79,6 +86,7 @@ def measure(row: Row, workers: list[Worker], rounds: int, seconds: float) -> dic
 
 def compare(found: dict) -> None:
     """Peers whose result differs from the reference (torch, else NumPy) fail, ours too."""
+    found.get(COPY, {}).pop("digest", None)
     wanted = next((found[n]["digest"] for n in ("torch", "numpy") if "digest" in found.get(n, {})),
                   None)
     for answer in found.values():
@@ -104,11 +112,14 @@ def limit(row: Row, threads: int) -> float:
 
 def shown(row: Row, threads: int, found: dict, least: float) -> tuple[str, float | None]:
     own = found["ours"]
-    peers = {n: a["time"] for n, a in found.items() if n != "ours" and "time" in a}
+    copy = found.get(COPY, {}).get("time")
+    peers = {n: a["time"] for n, a in found.items() if n not in ("ours", COPY) and "time" in a}
     line = f"{row.name:38s} x{threads} "
     if "time" not in own:
         return line + f"ours: {own.get('failed') or own.get('skip')}", None
     line += f"{own['time'] * 1e6:10.1f} µs {least / own['time']:5.0%} "
+    if copy is not None:
+        line += f"{copy / own['time']:5.0%} of a copy "
     ratio = None
     if peers:
         best = min(peers, key=peers.get)
@@ -122,7 +133,8 @@ def shown(row: Row, threads: int, found: dict, least: float) -> tuple[str, float
 def run(threads: int, rows: list[Row], args) -> None:
     python = dict(p.split("=", 1) for p in args.python)
     names = ["ours", *args.peers.split(",")]
-    workers = [Worker(n, threads, python.get(n, sys.executable)) for n in names]
+    names += [COPY] if args.peak else []
+    workers = [Worker(n, threads, python.get(n, sys.executable), args.peak) for n in names]
     ratios: dict[str, list[float]] = {}
     skipped: dict[str, int] = {}
     for row in rows:
@@ -162,6 +174,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.05, help="of a turn")
     parser.add_argument("--python", action="append", default=[], metavar="NAME=EXE")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--peak", default="", metavar="FILE")
     args = parser.parse_args()
     rows = [r for r in ROWS.values() if re.search(args.rows, r.name)
             and (args.more or r.group != "more")]
