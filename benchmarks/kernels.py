@@ -47,7 +47,8 @@ class Worker:
 
     def __init__(self, name: str, threads: int, python: str, peak: str = ""):
         self.name = name
-        env = {**os.environ, "COPY_LIBRARY": peak, **MEMORY, **dict.fromkeys(POOLS, str(threads)), "JAX_PLATFORMS": "cpu"}
+        env = {**os.environ, **MEMORY, **dict.fromkeys(POOLS, str(threads)),
+               "JAX_PLATFORMS": "cpu", "COPY_LIBRARY": peak}
         if threads == 1:
             env["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
         self.process = subprocess.Popen(
