@@ -36,7 +36,7 @@ def graph():
 
 
 @pytest.mark.parametrize("function", [
-    ul.build, ul.interpret, ul.well_formed, ul.complaints, ul.Schedule, ul.Session, ul.lab,
+    ul.build, ul.interpret, ul.well_formed, ul.complaints, ul.structural_hash, ul.Schedule, ul.Session, ul.lab,
     ul.transforms.FuseOps(), ul.transforms.DefaultSchedule()], ids=str)
 @pytest.mark.parametrize("value", [None, "text", 3, [1]], ids=str)
 def test_something_else_than_a_module(function, value):

@@ -22,6 +22,12 @@ from .work import Work
 class Executable:
     """The functions of a module in machine code, by name: `ex["main"](*arrays)`.
 
+    Arrays are NumPy's or anything with `__dlpack__`, with the declared dtype and shape; they are
+    passed without a copy where they are contiguous. A graph function returns new arrays; a tensor
+    program writes into the arrays of its outputs, which must be contiguous, writable and apart
+    from the others, and returns None or the scalar of its `T.ret`. Calls raise RuntimeCallError
+    for arguments that do not fit, BoundsError for an access outside of a buffer.
+
     `mod` is the module that was given to `build`, `compiled` what its pipeline made of it."""
 
     def __init__(self, mod: IRModule, target: Target, callees: dict[str, Callable],

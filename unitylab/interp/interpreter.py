@@ -319,6 +319,8 @@ _SPECIAL = {
 def interpret(mod: IRModule | BaseFunc, observe: Callable | None = None) -> Interpreter:
     """The module (or a single function) as something to call: `interpret(mod)["main"](*args)`.
 
-    Arguments are NumPy arrays (or what converts without loss), results new arrays.
-    `observe(function_name, var, value)` hears of every binding."""
+    A graph function takes NumPy arrays (or what has `__dlpack__`) of the declared dtypes and
+    shapes and returns new arrays; a tensor program writes into the arrays of its outputs. Every
+    access is checked. Calls raise RuntimeCallError (BoundsError for an access outside of a
+    buffer). `observe(function_name, var, value)` hears of every binding."""
     return Interpreter(as_module(mod), observe)

@@ -39,6 +39,13 @@ BUILDERS = (__file__, str(Path(__file__).with_name("binding_builder.py")))
 class BlockBuilder(Bindings):
     """Builds the functions of a module, with the names and the meaning that TVM gives them.
 
+        x, bb = R.Var("x", R.Tensor(("n", 64), "float32")), ul.BlockBuilder()
+        with bb.function("main", [x]):
+            with bb.dataflow():
+                out = bb.emit_output(R.exp(x))
+            bb.emit_func_output(out)
+        mod = bb.get()
+
     Every misuse raises `WellFormedError` and leaves the module as it was."""
 
     def __init__(self, mod: IRModule | None = None):

@@ -14,7 +14,10 @@ from .tir import BaseFunc, PrimFunc
 
 @node
 class IRModule(Node):
-    """Graph functions and tensor programs by name, with attributes and global infos."""
+    """Graph functions and tensor programs by name, with attributes and global infos.
+
+    `IRModule({"main": func})`; `mod["main"]`, `mod.prim_funcs`, `mod.graph_funcs`. A function that
+    is missing raises UnityLabError with near names."""
 
     functions: FrozenDict = child(EMPTY)
     attrs: FrozenDict = child(EMPTY)

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import module, prim, relax, tir
 from .deep import deep
+from .errors import UnityLabError
 from .node import FrozenDict, Node
 from .op import Op
 
@@ -91,7 +92,11 @@ class _Hasher:
 
 @deep
 def structural_hash(a: Node, *, names: bool = True) -> int:
-    """A hash that structurally equal programs share (within one process)."""
+    """A hash that structurally equal programs share (within one process). `names=False`: names of
+    functions do not count. Raises UnityLabError for what is no program."""
+    if not isinstance(a, Node):
+        raise UnityLabError(f"a program is expected, not {type(a).__name__}",
+                            hint="ul.parse(text) makes a module of text")
     return _Hasher(names).node(a, False)
 
 

@@ -131,7 +131,9 @@ class PrimFuncPass(Pass):
 
 @dataclass(frozen=True)
 class Sequential(Pass):
-    """Passes one after the other."""
+    """Passes one after the other: `Sequential([LegalizeOps(), FuseOps()])(mod)`. Classes and
+    functions of a module count as passes. Raises TransformError for anything else, and where a
+    pass fails."""
 
     passes: tuple[Pass, ...] = ()
 
