@@ -321,6 +321,6 @@ def interpret(mod: IRModule | BaseFunc, observe: Callable | None = None) -> Inte
 
     A graph function takes NumPy arrays (or what has `__dlpack__`) of the declared dtypes and
     shapes and returns new arrays; a tensor program writes into the arrays of its outputs. Every
-    access is checked. Calls raise RuntimeCallError (BoundsError for an access outside of a
-    buffer). `observe(function_name, var, value)` hears of every binding."""
+    access is checked. Calls raise RuntimeCallError, also for an access outside of a buffer.
+    `observe(function_name, var, value)` hears of every binding."""
     return Interpreter(as_module(mod), observe)
