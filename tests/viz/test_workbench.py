@@ -178,12 +178,33 @@ def test_large_graphs_are_grouped_by_name(tmp_path):
     assert len(graph["nodes"]) > TOO_MANY and graph["width"] == 0
     assert {f"layer{k}" for k in range(12)} <= {g["id"] for g in graph["groups"]}
     session.apply("LegalizeOps")
-    session.to_html(tmp_path / "encoder.html")
+    session.to_html(tmp_path / "encoder.html", seconds=1)
     text = (tmp_path / "encoder.html").read_text()
     assert len(text) < 3_000_000 and "https://" not in text
     packed = re.search(r'atob\("([^"]+)"\)', text)[1]
     data = json.loads(gzip.decompress(base64.b64decode(packed)))
     assert set(data["views"]) == {"0", "1"}
+
+
+def test_fused_functions_stand_in_their_layers():
+    session = ul.Session(encoder(layers=12), name="encoder", sizes={"n": 4}, check=False)
+    for p in ("LegalizeOps", "AnnotateTIROpPattern", "FuseOps"):
+        session.apply(p)
+    groups = {g["id"]: g for g in ul.lab(session).view["graph"]["groups"]}
+    outer = [g["label"] for g in groups.values() if not g["parent"]]
+    assert outer == [f"layer{k}" for k in range(12)]
+    assert any(groups[g["parent"]]["label"] == "layer3" and g["label"].startswith("fused_matmul")
+               for g in groups.values() if g["parent"])
+
+
+def test_many_groups_are_gathered():
+    session = ul.Session(encoder(layers=60, width=16, heads=2, hidden=16), name="large",
+                         sizes={"n": 4}, check=False)
+    graph = ul.lab(session).view["graph"]
+    outer = {g["id"]: g["label"] for g in graph["groups"] if not g["parent"]}
+    assert list(outer.values())[0] == "layer0 … layer7" and len(outer) == 8
+    assert {g["parent"] for g in graph["groups"] if g["parent"]} == set(outer)
+    assert sum(not n["group"] for n in graph["nodes"]) <= 3  # the ends
 
 
 def test_two_branches_beside_each_other(page):

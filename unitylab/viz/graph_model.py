@@ -36,12 +36,14 @@ class GraphNode:
 @dataclass
 class Graph:
     """Nodes in program order; groups are called functions: (id, label). `ends` and `titles` give
-    for the variable's name of a call that is shown as a group its last node and its name."""
+    for the variable's name of a call that is shown as a group its last node and its name, `calls`
+    for a group the variable's name."""
 
     nodes: list[GraphNode] = field(default_factory=list)
     groups: list[tuple[str, str]] = field(default_factory=list)
     ends: dict[str, Node] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
+    calls: dict[str, str] = field(default_factory=dict)
 
 
 def short_info(info: StructInfo | None) -> str:
@@ -115,6 +117,7 @@ class _Reader:
             args = [makers(a, env) for a in value.args]
             own = f"{group}/{inner.name}:{id(b.var)}"
             self.graph.groups.append((own, inner.name))
+            self.graph.calls[own] = b.var.name
             made = self.function(func, inner.name, own, args, above | {inner.name}) or [b.var]
             if not group:
                 self.graph.ends[b.var.name], self.graph.titles[b.var.name] = made[-1], inner.name

@@ -76,11 +76,16 @@ def _side(view, s, other, nodes, edges, status, layout: Layout | None) -> dict:
 
 def large(shown, ghosts, edges, status, graph: Graph) -> dict:
     """Without positions, nodes in groups: of their called function, of their name path, or of
-    their neighbours in the program. Many groups stand in groups of groups."""
-    homes = _homes([n for _, n in [*shown, *ghosts]])
+    their neighbours in the program. Called functions stand in the group of the name path of their
+    results. Many groups stand in groups of groups."""
     labels = dict(graph.groups)
-    groups = {g: _group(g, labels.get(g, g), g.rpartition("/")[0] if g in labels else "")
-              for g in [*labels, *homes] if g}
+    around = {g: g.rpartition("/")[0] or name_path(graph.calls[g]) for g in labels}
+    homes = _homes([n for _, n in [*shown, *ghosts]], around)
+    groups: dict[str, dict] = {}
+    for home in homes:
+        while home and home not in groups:
+            groups[home] = _group(home, labels.get(home, home), around.get(home, ""))
+            home = around.get(home, "")
     _gather([g for g in groups.values() if not g["parent"]], groups)
     nodes = [{**_node(key, n, status.get(key, "removed"), None), "group": home}
              for (key, n), home in zip([*shown, *ghosts], homes)]
@@ -88,15 +93,15 @@ def large(shown, ghosts, edges, status, graph: Graph) -> dict:
             "groups": list(groups.values()), "width": 0, "height": 0}
 
 
-def _homes(nodes: list[GraphNode]) -> list[str]:
+def _homes(nodes: list[GraphNode], around: dict[str, str]) -> list[str]:
     """The group of each node, "" for ends and for those that would be alone in it."""
-    paths = [n.group or name_path(n) for n in nodes]
-    members = Counter(paths)
+    paths = [n.group or name_path(getattr(n.item, "name", "")) for n in nodes]
+    members = Counter([*paths, *around.values()])
     homes = ["" if n.kind in ("param", "output") else path
-             if n.group or members[path] > 1 and path else f"part {k // CHUNK}"
+             if n.group in around or members[path] > 1 and path else f"part {k // CHUNK}"
              for k, (n, path) in enumerate(zip(nodes, paths))]
-    members = Counter(homes)
-    return [h if n.group or members[h] > 1 else "" for n, h in zip(nodes, homes)]
+    members = Counter([*homes, *around.values()])
+    return [h if members[h] > 1 or h in around else "" for h in homes]
 
 
 def _gather(top: list[dict], groups: dict[str, dict]) -> None:
@@ -106,19 +111,19 @@ def _gather(top: list[dict], groups: dict[str, dict]) -> None:
     few = math.isqrt(len(top)) + 1
     for k in range(0, len(top), few):
         part = top[k:k + few]
-        label = f"{part[0]['label']} … {part[-1]['label']}"
-        groups[label] = _group(label, label)
+        key, label = f"many {k}", f"{part[0]['label']} … {part[-1]['label']}"
+        groups[key] = _group(key, label)
         for g in part:
-            g["parent"] = label
+            g["parent"] = key
 
 
 def _group(key: str, label: str, parent: str = "") -> dict:
     return {"id": key, "label": label, "status": "same", "parent": parent, "kind": "group"}
 
 
-def name_path(n: GraphNode) -> str:
+def name_path(name: str) -> str:
     """`layer3` of `layer3_attention_scores`: the part of a name up to its first number."""
-    found = NUMBERED.match(getattr(n.item, "name", ""))
+    found = NUMBERED.match(name)
     return found[1] if found else ""
 
 

@@ -15,7 +15,7 @@ const drawGraph = (app, graph = app.view.graph, label = "graph of the module") =
   const m = ("measures" in graph ? graph.measures : app.view.measures) || {};
   const seen = visible(app, graph);
   seen.boxes.filter((b) => b.kind === "group").forEach((b) => {
-    b.w = Math.min(260, Math.max(130, 7.2 * b.label.length + 50));
+    b.w = Math.min(300, Math.max(130, 7.2 * b.label.length + 56));
     b.detail = groupDetail(b.inner);
     b.status = groupStatus(b);
   });
@@ -69,8 +69,14 @@ const lane = (e, a, b, at) => {
   if (y1 - y0 < 60) return null;
   const between = [...at].filter(([k, p]) => k !== e.a && k !== e.b && p.y - p.h / 2 > y0 &&
     p.y + p.h / 2 < y1).map(([, p]) => p);
-  const meets = (x) => between.filter((p) => Math.abs(p.x - x(p.y)) < p.w / 2 + 8);
-  const found = meets((y) => a.x + (b.x - a.x) * Math.min(1, Math.max(0, (y - y0) / (y1 - y0))));
+  const meets = (x) => between.filter((p) => {
+    const [top, low] = [x(p.y - p.h / 2), x(p.y + p.h / 2)];
+    return Math.max(top, low) > p.x - p.w / 2 - 6 && Math.min(top, low) < p.x + p.w / 2 + 6;
+  });
+  const found = meets((y) => { // the curve, about
+    const t = (y - y0) / (y1 - y0);
+    return a.x + (b.x - a.x) * t * t * (3 - 2 * t);
+  });
   if (!found.length) return null;
   const beside = (sign) => {
     let [x, hit] = [0, found];
@@ -123,7 +129,8 @@ const drawBox = (app, b, p, m) => {
   s("rect", { class: "ul-box", x, y, width: b.w, height: b.h,
     rx: ["param", "output"].includes(b.kind) ? b.h / 2 : 7 }),
   s("text", { class: "ul-label", x: x + 12, y: p.y + (oneLine ? 4 : -3) },
-    (group ? "▸ " : "") + cut(b.label, b.w - (SIGN[b.status] ? 36 : 24), 0.575 * fontOf(app))),
+    (group ? "▸ " : "") + cut(b.label, b.w - (SIGN[b.status] ? 36 : 24) - (group ? 14 : 0),
+      0.575 * fontOf(app))),
   !oneLine && s("text", { class: "ul-detail", x: x + 12, y: p.y + 13 }, cut(b.detail, b.w - 24, 6)),
   SIGN[b.status] && s("text", { class: "ul-sign", x: x + b.w - 13, y: y + 15,
     "text-anchor": "middle" }, SIGN[b.status]),
