@@ -213,3 +213,29 @@ def test_a_loop_lights_up_in_the_script(bench, lab):
     expect(inspector).to_contain_text("vi 128, vj 128")
     expect(inspector).to_contain_text(re.compile(r"with T\.block"))
     expect(bench.locator(".ul-script-pane .ul-line.ul-selected")).to_contain_text('T.block("C")')
+
+
+def test_a_large_kernel_is_edited_while_the_interpreter_is_at_work(lab):
+    """With the check on, as it is by default: nothing waits for the interpreter."""
+    large = textwrap.dedent(CELL).replace("n = 128", "n = 384").replace("check=False, ", "")
+    nbformat.write(nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(large.strip())],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3",
+                                 "language": "python"}}), lab.server.notebooks / "large.ipynb")
+    lab.open("large.ipynb")
+    lab.run_all()
+    bench = lab.cell(0).get_by_role("region", name="unitylab workbench")
+    status = bench.get_by_role("status", name="what is going on")
+    expect(status).to_contain_text("interpreting step 0 beside other work")
+    row(bench, "loop k,").press("Alt+ArrowUp")
+    expect_loops(bench, "i", "k", "j", "C")
+    step = bench.get_by_role("option", name=re.compile("^step 1 .* against the machine code"))
+    expect(step).to_be_visible()
+    expect(bench.get_by_role("option", name=re.compile("^step 0 .* pending: the interpreter"))
+           ).to_be_visible()
+    expect(bench.get_by_label("speed", exact=True)).to_contain_text("GFLOP/s", timeout=SLOW)
+    stop = status.get_by_role("button", name="Stop")
+    stop.click()
+    expect(bench.get_by_role("option", name=re.compile("^step 0 .* stopped"))).to_be_visible()
+    expect(stop).to_have_count(0)
+    assert lab.page_errors == []

@@ -4,16 +4,30 @@ import gzip
 import base64
 import json
 import re
+from threading import Event
 
+import numpy as np
 import pytest
 
 import unitylab as ul
+from unitylab.script import tir as T
 from unitylab.models.encoder import encoder
 from unitylab.viz import assets
 from unitylab.viz.graph_picture import TOO_MANY
 
 LAST = len(ul.pipelines.default)  # the step of the whole pipeline
 LEGAL = 1 + [p.name for p in ul.pipelines.default].index("LegalizeOps")
+
+
+@T.prim_func
+def matmul(A: T.Buffer((256, 256), "float32"), B: T.Buffer((256, 256), "float32"),
+           C: T.Buffer((256, 256), "float32")):
+    for i, j, k in T.grid(256, 256, 256):
+        with T.block("C"):
+            vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+            with T.init():
+                C[vi, vj] = T.float32(0)
+            C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
 
 
 class Page:
@@ -150,6 +164,41 @@ def test_long_work_is_shown_and_stopped(page):
     assert "stopped" in page.ask("apply", name="LegalizeOps")["error"]
     assert len(page.bench.history) == 2
     page.result("apply", name="LegalizeOps")
+
+
+def test_a_module_is_shown_while_it_is_checked_and_the_check_stops():
+    endless = ul.parse("""
+@I.ir_module
+class Module:
+    @T.prim_func
+    def main(A: T.Buffer((1,), "int32")):
+        while A[0] < 9:
+            A[0] = A[0] * 2
+""")
+    bench = ul.lab(endless, inputs=[np.zeros(1, "int32")])
+    page, begun = Page(bench), Event()
+    hear = lambda *_: begun.set() if "checking" in bench.progress.get("what", "") else None
+    bench.observe(hear, "progress")
+    hear()
+    assert begun.wait(20) and bench.history[0]["check"] == "pending"
+    assert "def main" in "\n".join(bench.view["text"]["lines"])
+    page.ask("stop")
+    bench.join()
+    assert bench.history[0]["check"] == "none" and "stopped" in bench.history[0]["message"]
+    assert bench.progress == {}
+
+
+def test_the_interpreter_beside_other_work_is_shown_and_stopped():
+    bench = ul.lab(ul.Session(matmul, measure=False))
+    page, told = Page(bench), Event()
+    bench.observe(lambda change: told.set() if change.new.get("beside") else None, "progress")
+    assert told.wait(20)
+    assert bench.progress["what"] == "interpreting step 0 beside other work"
+    assert page.result("loop_edit", function="matmul", op="vectorize", key="j") == "j"
+    assert [r["check"] for r in bench.history] == ["pending", "ok"]
+    page.result("stop_beside")
+    bench.session.join()
+    assert bench.history[0]["check"] == "none" and bench.progress == {}
 
 
 def test_what_code_does_shows_at_once(page):

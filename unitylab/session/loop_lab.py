@@ -119,7 +119,7 @@ class LoopLab:
             mod = IRModule({name: program}) if alone else at.module
             ex, args = build(mod, target=self.target), self._arguments(program)
             self.watch.check()
-            with self.watch.running():
+            with self.watch.running(), self.quiet():
                 return self._time(ex, name, args)
         finally:
             self.watch.start("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from threading import RLock
 from time import perf_counter
 from typing import ClassVar
 
@@ -18,6 +19,8 @@ from ..verify import well_formed
 from ..pipelines import default, find_pipeline, legalize
 from . import save as files
 from .actions import Action, Places, graph_actions, program_actions
+from .background import Background
+from .checking import Checking
 from .describe import describe
 from .diff import Diff, diff
 from .export import to_python
@@ -27,14 +30,13 @@ from .loop_lab import LoopLab
 from .numbers import Numbers, count
 from .passes import find_pass
 from .provenance import Origin, Provenance
-from .step import Check, Step
-from .stopping import Stopped, Watch, Watched
-from .verify import compare, first_wrong_binding, reference, run
+from .step import Step
+from .stopping import Watch, Watched
 
 SECONDS = 15.0  # for what `to_html` computes of tensor programs
 
 
-class Session(LoopLab):
+class Session(LoopLab, Checking):
     """A module on its way through passes.
 
     inputs   arguments of the entry function for the checks (made at random if not given)
@@ -62,7 +64,10 @@ class Session(LoopLab):
         self.changed()
 
     def _begin(self, root: Step) -> None:
-        self._reference: list | None = None
+        self._reference: list | None = None  # the interpreter's results
+        self._stand_in: list | None = None  # step 0's, while those are not there
+        self.background: Background | None = None
+        self._telling = RLock()
         self._places: tuple[int, Places] | None = None
         self.error: UnityLabError | None = None
         self.watch, self.listeners = Watch(), []
@@ -103,10 +108,11 @@ class Session(LoopLab):
 
     def changed(self) -> None:
         """Tells the views, and keeps the steps in the file if there is one."""
-        if self.file is not None:
-            self.save(self.file)
-        for listener in list(self.listeners):
-            listener()
+        with self._telling:
+            if self.file is not None:
+                self.save(self.file)
+            for listener in list(self.listeners):
+                listener()
 
     # --- where we are -----------------------------------------------------------------------
 
@@ -273,15 +279,15 @@ class Session(LoopLab):
                 raise UnityLabError("this session has inputs of its own, their sizes are fixed",
                                     hint="make the session with sizes={...} instead")
             self.sizes.update(sizes)
-            self._reference = None
+            self._forget_reference()
         self.watch.start(f"measuring step {at.id}")
         try:
             ex = self._built(at.module)
             self.watch.check()
-            with self.watch.running():
+            with self.watch.running(), self.quiet():
                 found = ex.profile(self.entry, *self._arguments_at(at))
-            self.watch.check()
-            at.time = ex.time(self.entry, *self._arguments_at(at), seconds=0.05).median
+                self.watch.check()
+                at.time = ex.time(self.entry, *self._arguments_at(at), seconds=0.05).median
         finally:
             self.watch.start("")
         at.profile = {t.label: t.seconds for t in found}
@@ -312,47 +318,6 @@ class Session(LoopLab):
         if self.check:
             self.verify(step.id)
         return step
-
-    def verify(self, step: int | str | None = None) -> Check:
-        """Builds and runs a step, compares with the interpreter's run of the first module, and
-        measures the time of one call. A wrong step names the first wrong binding."""
-        at = self.current if step is None else self.history.find(step)
-        if self.entry is None or self.entry not in at.module:
-            at.check = Check("none", message="there is no function to run")
-            return at.check
-        try:
-            at.check = self._compare(at)
-        except Stopped:
-            at.check = Check("none", message="the check was stopped")
-            raise
-        except UnityLabError as e:
-            at.check = Check("error", None, str(e))
-        finally:
-            self.watch.start("")
-        return at.check
-
-    def _compare(self, at: Step) -> Check:
-        self.watch.start(f"checking step {at.id}")
-        if self._reference is None:
-            with self.watch.interpreting():
-                self._reference = reference(self.steps[0].module, self.entry, self.inputs,
-                                            lambda *_: self.watch.tick())
-        ex = self._built(at.module)
-        in_place = is_prim(at.module, self.entry)
-        with self.watch.running():
-            got = run(ex[self.entry], self.inputs, in_place)
-        check = compare(got, self._reference)
-        self.watch.check()
-        if check.state == "ok" and self.measure:
-            at.time = ex.time(self.entry, *self._arguments_at(at), seconds=0.05).median
-        if check.state == "wrong" and at.parent is not None:
-            with self.watch.interpreting():
-                name = first_wrong_binding(self.steps[at.parent].module, at.module, self.entry,
-                                           self.inputs)
-            if name:
-                check = Check("wrong", check.max_rel_error,
-                              f"{check.message}; the first wrong binding is {name}")
-        return check
 
     def __repr__(self) -> str:
         rows = [f"{'*' if s is self.current else ' '} {s.id} {s.name}: {s.check or 'not checked'}"

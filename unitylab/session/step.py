@@ -12,7 +12,8 @@ from ..ir.transform import Pass, Rewrite
 class Check:
     """The outcome of comparing a step with the interpreter's run of the original module.
 
-    state: "ok", "wrong", "error" (it could not be built or run) or "none" (nothing to run)."""
+    state: "ok", "wrong", "error" (it could not be built or run), "pending" (the interpreter is at
+    work) or "none" (nothing to run)."""
 
     state: str
     max_rel_error: float | None = None
@@ -20,7 +21,8 @@ class Check:
 
     def __str__(self) -> str:
         if self.state == "ok":
-            return f"ok, largest relative error {self.max_rel_error:.1e}"
+            more = f", {self.message}" if self.message else ""
+            return f"ok, largest relative error {self.max_rel_error:.1e}{more}"
         return f"{self.state}: {self.message}" if self.message else self.state
 
 

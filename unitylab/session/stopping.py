@@ -94,6 +94,7 @@ class Watch:
         """Inside, Python code runs that looks at nothing for a long time and changes nothing."""
         try:
             with self.python:
+                self.check()  # who asked before could not end it from outside
                 yield
         except Stopped:
             self.python.thread = 0

@@ -57,9 +57,15 @@ class Workbench(anywidget.AnyWidget):
 
     def report(self) -> None:
         """Shows what is going on."""
-        watch = self.session.watch
-        self.progress = {"what": watch.what, "done": watch.done,
-                         "total": watch.total} if watch.what else {}
+        watch, beside = self.session.watch, self.session.background
+        if watch.what:
+            self.progress = {"what": watch.what, "done": watch.done, "total": watch.total}
+        elif beside is not None and beside.running:
+            total = round(self.session.estimate())
+            self.progress = {"what": "interpreting step 0 beside other work", "total": total,
+                             "done": min(total, round(beside.seconds)), "beside": True}
+        else:
+            self.progress = {}
 
     def about(self) -> dict:
         """What stands in the header and in the list of passes."""
@@ -100,7 +106,8 @@ class Workbench(anywidget.AnyWidget):
             if not free:
                 self._one_at_a_time.release()
         self.problem = reply.get("error", "") if message.get("ask") in CHANGES else self.problem
-        self.send(reply)
+        if message.get("id") is not None:
+            self.send(reply)
 
     def join(self) -> None:
         """Waits for the work that was asked for."""
@@ -129,6 +136,13 @@ class Workbench(anywidget.AnyWidget):
         for p in self.rest():
             self.session.watch.check()
             self.moved(self.session.apply, p)
+
+    def check(self, step: int) -> None:
+        """Runs a step and compares it."""
+        try:
+            self.session.verify(step)
+        finally:
+            self.session.changed()
 
     def count(self, step: int, base: int | None = None) -> None:
         self.model.count(step, base)
@@ -177,7 +191,7 @@ CHANGES = {
     "checkout": Workbench.checkout,
     "branch": lambda w, name: w.moved(w.session.branch, name),
     "rename": lambda w, step, label, branch="": w.session.rename(step, label, branch),
-    "verify": lambda w, step: w.session.verify(step),
+    "check": Workbench.check,
     "measure": lambda w, sizes=None: w.session.profile(**(sizes or {})) and None,
     "count": Workbench.count,
     "save_html": Workbench.save_html,
@@ -185,6 +199,7 @@ CHANGES = {
 ANSWERS = {
     **CHANGES,
     "stop": Workbench.stop,
+    "stop_beside": lambda w: w.session.stop_background(),
     "source": lambda w, step, kind, key=None: w.model.source(step, kind, key),
     "beside": lambda w, step, base: w.model.beside(step, base),
     "inspect": lambda w, step, key: w.model.inspect(step, key),
@@ -203,13 +218,24 @@ ANSWERS = {
     "loop_traffic": lambda w, step, function: loop_view.loop_traffic(
         w.session.simulate(function, step)),
 }
-AT_ONCE = {"stop", "inspect", "loop_edits", "loop_order", "loop_traffic"}
-LONG = set(ANSWERS) - {"stop", "inspect", "undo", "redo", "checkout", "branch", "rename", "python"}
+AT_ONCE = {"stop", "stop_beside", "inspect", "loop_edits", "loop_order", "loop_traffic"}
+LONG = set(ANSWERS) - {"stop", "stop_beside", "inspect", "undo", "redo", "checkout", "branch",
+                       "rename", "python"}
 
 
 def lab(x: Session | IRModule | BaseFunc, **options) -> Workbench:
-    """The workbench of a session, or of a module (options go to the `Session`)."""
-    return Workbench(x if isinstance(x, Session) else Session(x, **options))
+    """The workbench of a session, or of a module (options go to the `Session`).
+
+    A module is shown at once; its first check runs meanwhile, with progress, and can be stopped."""
+    if isinstance(x, Session):
+        return Workbench(x)
+    check = options.pop("check", True)
+    session = Session(x, check=False, **options)
+    session.check = check
+    bench = Workbench(session)
+    if check and session.current.check is None:
+        bench._hear(bench, {"ask": "check", "args": {"step": session.current.id}}, None)
+    return bench
 
 
 def write_html(session: Session, path: str | os.PathLike, seconds: float) -> None:

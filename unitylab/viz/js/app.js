@@ -51,6 +51,7 @@ class App {
   get info() { return this.model.get("info") || {}; }
   get live() { return this.info.live; }
   get entry() { return this.info.entry; }
+  get working() { const p = this.model.get("progress"); return p?.what && !p.beside; }
   get row() { return this.step(this.current); }
   step(id) { return this.history.find((r) => r.id === id); }
 

@@ -173,15 +173,24 @@ class Frame {
     this.say(on ? "working…" : "");
   }
 
-  say(text) { this.status.textContent = text; }
+  say(text) {
+    this.status.replaceChildren(h("span", { class: "ul-ellipsis", title: text }, text));
+  }
 
   progress(p) {
     if (!p || !p.what) { this.say(""); return; }
+    const bar = this.status.querySelector("progress");
+    if (bar && p.total && this.status.textContent.startsWith(`${p.what} `)) { // Stop stays in place
+      Object.assign(bar, { max: p.total, value: p.done });
+      bar.setAttribute("aria-label", `${p.done} of ${p.total}`);
+      return;
+    }
     const part = p.total ? h("progress", { max: p.total, value: p.done, "aria-label":
       `${p.done} of ${p.total}` }) : p.done > 0 && ` ${p.done}`;
-    this.status.replaceChildren(`${p.what} `, part || "", " ",
-      button("Stop", "stop this work, keep what is done (Esc)", () => this.app.ask("stop"),
-        "ul-stop"));
+    this.status.replaceChildren(h("span", { class: "ul-ellipsis", title: p.what }, `${p.what} `),
+      part || "",
+      button("Stop", `stop this work, keep what is done${p.beside ? "" : " (Esc)"}`,
+        () => this.app.ask(p.beside ? "stop_beside" : "stop"), "ul-stop"));
   }
 
   problem(text) {
@@ -243,7 +252,7 @@ class Frame {
   escape() {
     const { app } = this;
     if (!this.help.hidden) this.showHelp();
-    else if (app.model.get("progress")?.what) app.ask("stop");
+    else if (app.working) app.ask("stop");
     else if (app.preview) { app.preview = null; this.drawPane("diff"); }
     else if (app.selected) app.select(null);
   }
