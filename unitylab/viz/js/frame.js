@@ -170,7 +170,8 @@ class Frame {
 
   busy(on) {
     this.root.classList.toggle("ul-busy", on);
-    this.say(on ? "working…" : "");
+    if (this.app.model.get("progress")?.what) this.progress(this.app.model.get("progress"));
+    else this.say(on ? "working…" : "");
   }
 
   say(text) {
