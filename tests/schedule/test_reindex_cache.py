@@ -1,7 +1,8 @@
 """reindex_cache_read, reindex_cache_write: caches in a layout of one's own."""
 
 import pytest
-from schedule_programs import PROGRAMS
+from schedule_programs import PROGRAMS, assert_same_results
+from various_programs import VARIOUS, program
 
 from unitylab.ir.errors import ScheduleError
 from unitylab.ir.structural import assert_structural_equal
@@ -109,3 +110,27 @@ def main(A: T.Buffer((6,)), B: T.Buffer((8,))):
 """))
     with pytest.raises(ScheduleError, match="block B reads A at vi - 1 under a condition"):
         request_(sch, sch.get_block("B"))
+
+
+@pytest.mark.parametrize("request_", [
+    lambda sch, block: sch.reindex(block, ("read", 1)),
+    lambda sch, block: sch.reindex(block, ("write", 0)),
+    lambda sch, block: sch.reindex_cache_read(block, 0, "local", lambda i, j, k: (k, i))])
+def test_a_copy_inside_of_a_block_uses_its_variables(request_):
+    before = parse(VARIOUS["nested"])
+    sch = Schedule(before)
+    copy = request_(sch, sch.get_block("point"))
+    assert any(sch.get(copy) is sch.get(b) for b in sch.get_child_blocks(sch.get_block("tile")))
+    assert_same_results(before, sch.mod)
+
+
+def test_an_element_that_a_loop_inside_of_the_block_chooses():
+    sch = Schedule(parse(program("A: T.Buffer((4, 3)), B: T.Buffer((4, 3))", """
+for i in range(4):
+    with T.block("B"):
+        vi = T.axis.spatial(4, i)
+        for j in range(3):
+            B[vi, j] = A[vi, j]
+""")))
+    with pytest.raises(ScheduleError, match="place of A depends on variables of loops"):
+        sch.reindex(sch.get_block("B"), ("read", 0))

@@ -68,8 +68,8 @@ def accessed_at(nest: Nest, block: Block, buffer: Buffer):
     at = {it.var: it.dom.min for it in block.iter_vars if as_int(it.dom.extent) == 1}
     bare = {i for i in first if isinstance(i, Var)}
     at = {v: e for v, e in at.items() if v not in bare}
-    loops = {l.loop_var for l in nest.loops(block)} | {
-        v for n in collect(block, (For, Bind)) for v in [getattr(n, "loop_var", None) or n.var]}
+    inside = [n.loop_var if isinstance(n, For) else n.var for n in collect(block, (For, Bind))]
+    loops = {l.loop_var for l in nest.loops(block)} | set(inside)
     if any(v in loops for i in first for v in free_vars(i)):
         raise ScheduleError(f"the place of {buffer.name} depends on variables of loops, not of "
                             f"block {block.name}", span=block.span)
