@@ -15,11 +15,13 @@ from ..ir.visitor import collect, free_vars
 
 def why_instances_collide(block: Block, own: Sequence[IterVar] | None = None) -> str | None:
     """Why instances that differ in one of the variables `own` (all but those of a reduction) may
-    write one element: the last of them would decide. None where they never do."""
-    own = block.iter_vars if own is None else own
-    choosing = [it for it in own if it.kind != REDUCE and as_int(it.dom.extent) != 1]
+    write one element: the last of them would decide. None where they never do. Asked for all of a
+    block, what it declares counts: others rely on that."""
+    among = block.iter_vars if own is None else own
+    choosing = [it for it in among if it.kind != REDUCE and as_int(it.dom.extent) != 1]
     for w in block.writes:
-        reason = _shared_element(block, choosing, _stored(block, w), w.buffer.name)
+        region = w.region if own is None else _stored(block, w)
+        reason = _shared_element(block, choosing, region, w.buffer.name)
         if reason:
             return reason
     return None

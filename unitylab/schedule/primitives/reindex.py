@@ -42,6 +42,7 @@ def reindex(nest: Nest, block: Block, buffer) -> Block:
     if not its:
         raise ScheduleError(f"block {block.name} uses one element of {old.name} only",
                             span=block.span)
+    _check_whole(nest, block, its)
     check_place(nest, block, old, writes)
     new = decl_buffer(tuple(it.dom.extent for it in its), old.dtype, f"{old.name}_reindex",
                       scope=old.scope)
@@ -50,6 +51,20 @@ def reindex(nest: Nest, block: Block, buffer) -> Block:
     block = nest.now(block)
     nest.replace(block, nest.rewritten(Redirect(old, new, [it.var for it in its]), block))
     return nest.now(copy)
+
+
+def _check_whole(nest: Nest, block: Block, its: list[IterVar]) -> None:
+    """The copy takes all points of these variables at once: the block's own loops must run over
+    them."""
+    realize = nest.realize(block)
+    inner = {l.loop_var for l in nest.loops(block)}
+    for it, value in zip(block.iter_vars, realize.iter_values):
+        if it in its and (not prim.is_const(it.dom.min, 0)
+                          or any(v not in inner for v in free_vars(value))):
+            raise ScheduleError(f"{it.var.name} of block {block.name} does not run over all of its "
+                                f"domain here", span=block.span,
+                                hint="reindex_cache_read and reindex_cache_write copy what it "
+                                     "runs over")
 
 
 def accessed_at(nest: Nest, block: Block, buffer: Buffer):
