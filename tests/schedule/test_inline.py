@@ -1,7 +1,7 @@
 """compute_inline, reverse_compute_inline."""
 
 import pytest
-from schedule_programs import CHAIN
+from schedule_programs import CHAIN, assert_same_results
 
 from unitylab.ir.errors import ScheduleError
 from unitylab.ir.structural import assert_structural_equal
@@ -106,3 +106,14 @@ def test_reverse_compute_inline_of_a_part_gets_a_predicate():
     sch = Schedule(before)
     sch.reverse_compute_inline(sch.get_block("D"))
     assert "T.where(i < 5)" in sch.script()
+
+
+def test_a_block_that_got_a_guard_keeps_it_when_it_is_inlined():
+    before = parse(CHAIN)
+    sch = Schedule(before)
+    block = sch.get_block("B")
+    sch.pad_einsum(block, [2, 4])
+    sch.reverse_compute_inline(sch.get_block("B_pad"))
+    sch.reverse_compute_inline(block)
+    assert "T.where(i0 < 9 and i1 < 7)" in sch.script()
+    assert_same_results(before, sch.mod)

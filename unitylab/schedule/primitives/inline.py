@@ -153,6 +153,7 @@ def reverse_compute_inline(nest: Nest, block: Block) -> None:
                             f"{reason}", span=producer.span, hint=hint)
     _check_order(nest, producer, block)
     at, guards = _inverse(block, buffer, made, producer, nest)
+    guards += _own_guard(nest, block, at)
     place = tuple(fold_substitute(i, at) for i in store.indices)
     if producer.init is not None:
         _check_copies(block, store, buffer, producer)
@@ -200,6 +201,24 @@ class _Redirect(Mutator):
     def visit_BufferStore(self, n: BufferStore) -> BufferStore:
         new = self.rebuild(n)
         return new.replace(buffer=self.new, indices=self.place) if n.buffer is self.old else new
+
+
+def _own_guard(nest: Nest, block: Block, at: dict[Var, PrimExpr]) -> list[PrimExpr]:
+    """The predicate of a block at the points of its producer, where it says more than the domains
+    of its variables."""
+    realize = nest.realize(block)
+    analyzer = nest.analyzer(realize)
+    for it, value in zip(block.iter_vars, realize.iter_values):
+        analyzer.assume(prim.logical_and(value >= it.dom.min, value < it.dom.min + it.dom.extent))
+    if prim.is_const(realize.predicate, 1) or analyzer.can_prove(realize.predicate):
+        return []
+    moved = {v: at[it.var] for it, v in zip(block.iter_vars, realize.iter_values)
+             if isinstance(v, Var)}
+    loops = {l.loop_var for l in nest.loops(block)}
+    if any(v in loops and v not in moved for v in free_vars(realize.predicate)):
+        raise ScheduleError(f"block {block.name} runs only where {realize.predicate.script()}",
+                            span=block.span, hint="inline it before it is split")
+    return [fold_substitute(realize.predicate, moved)]
 
 
 def _new_guards(nest: Nest, realize, guards: list[PrimExpr]) -> list[PrimExpr]:
