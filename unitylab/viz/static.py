@@ -8,7 +8,8 @@ from .graph_picture import closed
 from .svg import graph_svg
 from .text_view import rows
 
-_BADGE = {"ok": "✓", "wrong": "✗ wrong", "error": "✗ error", "none": "–", "pending": "…"}
+_BADGE = {"ok": "✓", "wrong": "✗ wrong", "error": "✗ error", "none": "–", "pending": "…",
+          "unchecked": "– unchecked"}
 _COLOUR = {"+": "#2a9d4f", "-": "#c4473c", "~": "#b07d16"}
 
 

@@ -54,7 +54,7 @@ class SessionView:
         ratio = s.time / parent.time if s.time and parent is not None and parent.time else None
         return {"id": s.id, "parent": s.parent, "name": s.name, "branch": s.branch,
                 "detail": "nothing to do" if s.unchanged else counts,
-                "check": check.state if check else "pending",
+                "check": check.state if check else "pending" if self.session.check else "unchecked",
                 "error": check.max_rel_error if check else None,
                 "message": str(check) if check else "not checked",
                 "time": s.time, "ratio": ratio, "seconds": s.seconds,
