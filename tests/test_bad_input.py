@@ -37,7 +37,8 @@ def graph():
 
 @pytest.mark.parametrize("function", [
     ul.build, ul.interpret, ul.well_formed, ul.complaints, ul.structural_hash, ul.Schedule, ul.Session, ul.lab,
-    ul.transforms.FuseOps(), ul.transforms.DefaultSchedule()], ids=str)
+    ul.transforms.FuseOps(), ul.transforms.DefaultSchedule()],
+    ids=lambda f: getattr(f, "__name__", type(f).__name__))
 @pytest.mark.parametrize("value", [None, "text", 3, [1]], ids=str)
 def test_something_else_than_a_module(function, value):
     with pytest.raises(UnityLabError, match=f"expected, not {type(value).__name__}"):
