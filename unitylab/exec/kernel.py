@@ -76,6 +76,12 @@ class Kernel:
             name = place.buffer.name if place.buffer else "a buffer"
             return RuntimeCallError(f"{self.name}: no memory for {name!r} ({record[2]} bytes "
                                     "or a negative size)", span=place.span)
+        if code == codes.OUTSIDE:
+            first, last, size = record[2:5]
+            return BoundsError(
+                f"{self.name}: buffer {place.buffer.name!r} reaches outside of its memory{block}: "
+                f"elements {first} to {last}, the memory has {size}", span=place.span,
+                hint="check shape, strides and elem_offset of the view")
         if code == codes.STOPPED:  # and the handler of the signal did not raise
             return RuntimeCallError(f"{self.name}: stopped by an interrupt{block}",
                                     span=place.span)

@@ -9,7 +9,7 @@ from .svg import graph_svg
 from .text_view import rows
 
 _BADGE = {"ok": "✓", "wrong": "✗ wrong", "error": "✗ error", "none": "–", "pending": "…",
-          "unchecked": "– unchecked"}
+          "unchecked": "unchecked"}
 _COLOUR = {"+": "#2a9d4f", "-": "#c4473c", "~": "#b07d16"}
 
 

@@ -45,6 +45,7 @@ class Frame:
         self.wide: dict[int, ir.Value] = {}
         self.memory: dict[int, Memory] = {}
         self.pointers: dict[int, ir.Value] = {}
+        self.owners: dict[int, tuple[Buffer, Memory]] = {}  # whose memory a pointer points into
         self.keep: list[object] = []
         self.heap: list[ir.Value] = []   # all slots that may hold heap memory
         self.live: list[ir.Value] = []   # those in scope
@@ -73,6 +74,11 @@ class Frame:
         self.keep.append(b)
         self.memory[id(b)] = memory
         self.pointers.setdefault(id(b.data), memory.pointer)
+
+    def own(self, pointer: Var, owner: tuple[Buffer, Memory]) -> None:
+        """Views of `pointer` see the memory of this buffer."""
+        self.keep.append(pointer)
+        self.owners[id(pointer)] = owner
 
     def memory_of(self, b: Buffer) -> Memory:
         found = self.memory.get(id(b))

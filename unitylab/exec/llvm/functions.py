@@ -112,6 +112,7 @@ def _define_buffers(frame: Frame, statements: Statements, signature: Signature,
             shape = [statements.expressions.index(s) for s in p.shape]
             memory = Memory(argument, tuple(shape), tuple(statements.strides(p, shape)))
             frame.set_memory(p, memory)
+            frame.own(p.data, (p, memory))
             if p.ndim > 1:
                 frame.unit.arguments.add(p)
 

@@ -106,6 +106,9 @@ class Captured:
         self.scalars = [n for k, n in used.items() if k in frame.scalars]
         self.wide = [n for k, n in used.items() if k in frame.wide]
         self.pointers = [n for k, n in used.items() if k in frame.pointers]
+        has_views = any(isinstance(n, tir.DeclBuffer) for n in walk(loop.body))
+        self.owners = {k: frame.owners[k] for k in used if k in frame.owners} if has_views else {}
+        self.names = used
         self.dynamic: list[ir.Value] = list({id(v): v for v in self._values()
                                              if not isinstance(v, ir.Constant)}.values())
         self.kind = ir.LiteralStructType([v.type for v in self.dynamic])
@@ -115,8 +118,8 @@ class Captured:
         for table, names in ((frame.scalars, self.scalars), (frame.wide, self.wide),
                              (frame.pointers, self.pointers)):
             yield from (table[id(v)] for v in names)
-        for b in self.buffers:
-            memory = frame.memory[id(b)]
+        for memory in (*(frame.memory[id(b)] for b in self.buffers),
+                       *(memory for _, memory in self.owners.values())):
             yield from (memory.pointer, *memory.shape, *memory.strides)
 
     def pack(self, frame: Frame) -> ir.Value:
@@ -148,10 +151,13 @@ class Captured:
             frame.set_scalar(v, moved(outer.scalars[id(v)]))
         for v in self.wide:
             frame.set_wide(v, moved(outer.wide[id(v)]))
+        def placed(m: Memory) -> Memory:
+            return Memory(moved(m.pointer), tuple(map(moved, m.shape)),
+                          tuple(map(moved, m.strides)))
         for b in self.buffers:
-            memory = outer.memory[id(b)]
-            frame.set_memory(b, Memory(moved(memory.pointer), tuple(map(moved, memory.shape)),
-                                       tuple(map(moved, memory.strides))))
+            frame.set_memory(b, placed(outer.memory[id(b)]))
+        for k, (b, memory) in self.owners.items():
+            frame.own(self.names[k], (b, placed(memory)))
         for v in self.pointers:
             frame.pointers[id(v)] = moved(outer.pointers[id(v)])
             frame.keep.append(v)

@@ -16,7 +16,8 @@ from .expressions import Expressions
 from .folding import fold
 from .frame import Frame, Memory
 from .patience import looks_up
-from .types import I64, i64, known, memory_type
+from .types import I64, i64, known
+from .views import Views
 
 STREAM = "nontemporal"         # annotation of a loop: its vectors are stored past the caches
 PREFETCH = "prefetch"           # annotation of a loop: bytes from what it reads to what comes later
@@ -29,6 +30,7 @@ class Statements(Dispatch):
 
     def __init__(self, frame: Frame, expressions: Expressions, outline):
         self.frame, self.expressions, self.outline = frame, expressions, outline
+        self.views = Views(frame, expressions, self.strides, self._product)
         self.copies = 1
         self.lines = frame.unit.lines
         if self.lines is not None:
@@ -64,6 +66,7 @@ class Statements(Dispatch):
 
     def visit_Bind(self, n: tir.Bind) -> None:
         self.expressions.bind(n.var, n.value)
+        self.views.alias(n.var, n.value)
 
     def visit_Evaluate(self, n: tir.Evaluate) -> None:
         op = n.value.op if isinstance(n.value, prim.Call) else ""
@@ -273,6 +276,7 @@ class Statements(Dispatch):
         self.frame.pointers.pop(id(buffer.data), None)
         self.frame.set_memory(buffer, Memory(pointer, tuple(shape), tuple(strides)))
         self.frame.pointers[id(buffer.data)] = pointer
+        self.frame.own(buffer.data, (buffer, self.frame.memory[id(buffer)]))
 
     def _span(self, shape, strides) -> ir.Value:
         """The elements between the first and the last of a strided buffer."""
@@ -306,19 +310,7 @@ class Statements(Dispatch):
         return strides
 
     def visit_DeclBuffer(self, n: tir.DeclBuffer) -> None:
-        """A view: the address of its data, moved by the offset."""
-        buffer = n.buffer
-        self.frame.has_views = True
-        base = self.expressions.visit(buffer.data)
-        offset = self.expressions.index(buffer.elem_offset)
-        if known(offset) != 0:
-            base = self.b.gep(base, [offset], source_etype=memory_type(buffer.dtype))
-        shape = [self.expressions.index(s) for s in buffer.shape]
-        data = self.frame.pointers.get(id(buffer.data))
-        self.frame.set_memory(buffer, Memory(base, tuple(shape),
-                                             tuple(self.strides(buffer, shape))))
-        if data is not None:
-            self.frame.pointers[id(buffer.data)] = data
+        self.views.declare(n.buffer)
 
     def default(self, n: Node, *args):
         raise BuildError(f"{type(n).__name__} has no code generation",

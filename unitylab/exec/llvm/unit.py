@@ -14,7 +14,7 @@ from .lines import Lines
 from .types import I64
 
 # what a kernel returns, and what the record's first word says
-OK, OUT_OF_BOUNDS, DIVISION_BY_ZERO, NO_MEMORY, ASSERTION, STOPPED = 0, 1, 2, 3, 4, 5
+OK, OUT_OF_BOUNDS, DIVISION_BY_ZERO, NO_MEMORY, ASSERTION, STOPPED, OUTSIDE = range(7)
 RECORD_WORDS = 8  # code, place, index, dimension, extent; word 5 is a returned value
 
 

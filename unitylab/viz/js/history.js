@@ -1,7 +1,7 @@
 // The history as a tree: steps, their rewrites, branches; passes to add; a branch to start.
 
 const BADGE = { ok: "✓", wrong: "✗", error: "✗", none: "–", pending: "…",
-  unchecked: "–" };
+  unchecked: "" };
 const badgeText = (r) => (r.check === "ok"
   ? (r.error ? `✓ ${r.error.toExponential(0)}` : "✓ exact") : `${BADGE[r.check]} ${r.check}`);
 
