@@ -116,7 +116,7 @@ class Bench:
                     "all => all.map(e => e.getAttribute('aria-label'))")):
             if self.here.get_attribute("aria-label") == last.get_attribute("aria-label"):
                 self.go(0)
-            last.click()
+            last.click(position={"x": 12, "y": 12})
             expect(last).to_have_attribute("aria-selected", "true", timeout=SLOW)
         self.show("Graph")
         self.show("Diff")
