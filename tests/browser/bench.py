@@ -106,7 +106,10 @@ class Bench:
         expect(self.inspector).to_contain_text("Selected:")
 
     def reset(self):
-        """Back to the last step of the pipeline, nothing selected, no preview."""
+        """Back to the last step of the pipeline, nothing selected, no preview. What an earlier test
+        began is waited for: Escape would stop it."""
+        expect(self.root.get_by_role("button", name="Stop", exact=True)).to_have_count(
+            0, timeout=SLOW)
         self.root.get_by_role("listbox", name="history").focus()
         for _ in range(3):
             self.page.keyboard.press("Escape")

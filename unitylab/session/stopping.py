@@ -114,7 +114,7 @@ class Watch:
         if self.stop:
             self.stop = False
             stop_kernels(False)
-            raise Stopped(f"stopped while {self.what}", hint="nothing that was made is lost")
+            raise Stopped(f"stopped while {self.what}: nothing that was made is lost")
 
 
 @dataclass
