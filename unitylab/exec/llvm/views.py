@@ -1,4 +1,4 @@
-"""Views: buffers that see the memory of others. What a view can reach lies inside of that memory."""
+"""Views: buffers that see the memory of others. What a view reaches lies inside of that memory."""
 
 from __future__ import annotations
 
