@@ -25,7 +25,6 @@ LOG2_E, LOG2_10 = 1.4426950408889634, 3.321928094887362
 # ln 2 and log10 2 in two parts, the first with few bits so that integers times it are exact
 _LN2 = {False: (0.693359375, -2.12194440e-4), True: (0.6931471803691238, 1.9082149292705877e-10)}
 _LOG10_2 = (0.30078125, 2.4874566392119521e-4)
-_SIXTEENTHS = tuple(2 ** (k / 16) for k in range(16))
 _EXP_RANGE = {False: (-105.0, 90.0), True: (-750.0, 711.0)}
 _EXP2_RANGE = {False: (-152.0, 129.0), True: (-1080.0, 1025.0)}
 
@@ -33,23 +32,8 @@ _EXP2_RANGE = {False: (-152.0, 129.0), True: (-1080.0, 1025.0)}
 def exp(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """x = n ln 2 + r; exp(x) = 2**n exp(r)."""
     f = Floats(b, x)
-    x = _clamped(f, x, _EXP_RANGE)
-    if f.scales and not f.double:
-        return _by_table(f, x)
-    r, n, whole = _reduced(f, x)
+    r, n, whole = _reduced(f, _clamped(f, x, _EXP_RANGE))
     return f.scale(f.fma(r, f.polynomial(_EXP[f.double], r), 1.0), n, whole)
-
-
-def _by_table(f: Floats, x) -> ir.Value:
-    """x = n/16 ln 2 + r; exp(x) = 2**floor(n/16) 2**(n%16 / 16) exp(r). A register holds the 16
-    powers, so that r is small and exp(r) = 1 + r (1 + r/2 + r*r/6)."""
-    shift = f.round / len(_SIXTEENTHS)  # adding it rounds to sixteenths
-    shifted = f.fma(x, LOG2_E, shift)
-    whole = f.sub(shifted, shift)
-    high, low = _LN2[False]
-    r = f.fma(whole, -low, f.fma(whole, -high, x))
-    power = f.looked_up(_SIXTEENTHS, f.bits(shifted))
-    return f.scale(f.fma(f.mul(power, r), f.polynomial((1 / 6, 0.5, 1.0), r), power), None, whole)
 
 
 def _clamped(f: Floats, x, ranges) -> ir.Value:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from ....ir.dtypes import FLOAT32, DataType
+from ....ir.dtypes import DataType
 from ....target import Cpu
 from ..arithmetic import intrinsic
 from ..types import I32, I64, constant, lanes_of, splat, with_lanes
@@ -96,52 +96,28 @@ class Floats:
         return self.from_bits(self.b.shl(self.b.add(n, self.integer(self.bias)),
                                          self.integer(self.mantissa)))
 
-    @property
-    def scales(self) -> bool:
-        """Whether vectors are whole registers of AVX-512."""
-        cpu = getattr(self.b.module, "cpu", Cpu())
-        registers = self.lanes * self.dtype.element.bits // 512
-        return bool(cpu.x86 and cpu.vector_bytes == 64 and registers and
-                    self.lanes.bit_count() == 1)
-
     def scale(self, x, n: ir.Value, whole: ir.Value) -> ir.Value:
         """`x * 2**n`, also for results that are subnormal or near the largest; `whole` is n as a
-        float, rounded down where `scales`. In one instruction there, else in two halves."""
-        if self.scales:
-            return self._by_registers(self._scaled, x, whole)
+        float. In one instruction for whole registers of AVX-512, else in two halves."""
+        cpu = getattr(self.b.module, "cpu", Cpu())
+        registers = self.lanes * self.dtype.element.bits // 512
+        if cpu.x86 and cpu.vector_bytes == 64 and registers and self.lanes.bit_count() == 1:
+            return self._scaled(x, whole, self.lanes)
         half = self.b.ashr(n, self.integer(1))
         return self.mul(self.mul(x, self.power_of_two(half)),
                         self.power_of_two(self.b.sub(n, half)))
 
-    def _scaled(self, x: ir.Value, whole: ir.Value) -> ir.Value:
-        mask = ir.IntType(lanes_of(x))
-        function = self._avx512(f"mask.scalef.p{'d' if self.double else 's'}", x.type,
-                                [x.type] * 3 + [mask, I32])
+    def _scaled(self, x: ir.Value, whole: ir.Value, lanes: int) -> ir.Value:
+        bits = self.dtype.element.bits
+        if lanes * bits > 512:
+            low, high = (self._scaled(self._half(x, k), self._half(whole, k), lanes // 2)
+                         for k in (0, 1))
+            return self._lanes(low, high, range(lanes))
+        name = f"llvm.x86.avx512.mask.scalef.p{'d' if self.double else 's'}.512"
+        mask = ir.IntType(lanes)
+        function = self.b.module.globals.get(name) or ir.Function(
+            self.b.module, ir.FunctionType(x.type, [x.type] * 3 + [mask, I32]), name)
         return self.b.call(function, [x, whole, x, ir.Constant(mask, -1), ir.Constant(I32, 4)])
-
-    def looked_up(self, table: Sequence[float], index: ir.Value) -> ir.Value:
-        """A float32 of 16 for each lane, by the low bits of `index`, where `scales`."""
-        values = ir.Constant(with_lanes(ir.FloatType(), len(table)),
-                             [constant(v, FLOAT32) for v in table])
-
-        def one(places: ir.Value) -> ir.Value:
-            function = self._avx512("permvar.sf", values.type, [values.type, places.type])
-            return self.b.call(function, [values, places])
-        return self._by_registers(one, index)
-
-    def _avx512(self, name: str, result: ir.Type, operands: list[ir.Type]) -> ir.Function:
-        full = f"llvm.x86.avx512.{name}.512"
-        return self.b.module.globals.get(full) or ir.Function(
-            self.b.module, ir.FunctionType(result, operands), full)
-
-    def _by_registers(self, apply, *values: ir.Value) -> ir.Value:
-        """`apply` to registers of vectors that are several."""
-        lanes = lanes_of(values[0])
-        if lanes * self.dtype.element.bits <= 512:
-            return apply(*values)
-        low, high = (self._by_registers(apply, *(self._half(v, k) for v in values))
-                     for k in (0, 1))
-        return self._lanes(low, high, range(lanes))
 
     def _half(self, x: ir.Value, which: int) -> ir.Value:
         count = lanes_of(x) // 2
