@@ -30,7 +30,8 @@ OUTSIDE = [
     "(17,), data=A.data", "(8,), data=A.data, elem_offset=9", "(8,), data=A.data, elem_offset=-1",
     "(8,), data=A.data, strides=(3,)", "(8,), data=A.data, elem_offset=6, strides=(-1,)",
     "(8,), data=A.data, elem_offset=k * 5", "(8,), data=A.data, strides=(k + 1,)",
-    "(2**40, 2**40), data=A.data",
+    "(2**40, 2**40), data=A.data", "(3, 2**62), data=A.data",
+    "(8,), data=A.data, elem_offset=2**63 - 1", "(8,), data=A.data, elem_offset=-2**63",
 ]
 
 
@@ -52,7 +53,7 @@ def test_a_view_inside(view, loop):
 @pytest.mark.parametrize("view", OUTSIDE)
 @pytest.mark.parametrize("run", [build, interpret])
 def test_a_view_outside(view, run):
-    body = FIRST if "2**40, " not in view else "B[0] = V[2**39, 2**39]"
+    body = FIRST if ", 2**" not in view else "B[0] = V[0, 2**39]"
     with pytest.raises(BoundsError, match="'V'.* reaches outside of its memory"):
         run(program(view, body))["f"](*arrays(), 2)
 

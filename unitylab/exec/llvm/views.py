@@ -13,6 +13,9 @@ from .frame import Frame, Memory
 from .types import I64, i64, known, memory_type
 
 
+FAR = 2**56  # elements: farther than any memory; sums of a few such numbers are still int64
+
+
 @dataclass(frozen=True)
 class Room:
     """The memory behind a pointer: where it starts, and how many bytes it has."""
@@ -77,8 +80,10 @@ class Views:
             start = b.add(start, b.sdiv(moved, i64(item)))
         low, high = self._reach(Memory(base, tuple(shape), tuple(strides)))
         size = b.udiv(room.size, i64(item))
-        inside = b.and_(b.icmp_signed(">=", b.add(start, low), i64(0)),
-                        b.icmp_signed("<=", b.add(start, high), size))
+        inside = b.icmp_unsigned("<=", start, size)  # so that no sum below wraps around
+        for holds in (b.icmp_signed(">=", b.add(start, low), i64(0)),
+                      b.icmp_signed("<=", b.add(start, high), size)):
+            inside = b.and_(inside, holds)
         self.frame.require(inside, codes.OUTSIDE, self.frame.here(buffer, buffer.span),
                            (b.add(start, low), b.sub(b.add(start, high), i64(1)), size))
 
@@ -92,7 +97,11 @@ class Views:
             empty = b.or_(empty, b.icmp_signed("<=", n, i64(0)))
             steps = b.sub(n, i64(1))
             if (known(s) or 0) < 0:
-                low = b.sub(low, self.product(steps, i64(-known(s))))
+                low = b.sub(low, self._far(self.product(steps, i64(-known(s)))))
             else:
-                high = b.add(high, self.product(steps, s))
+                high = b.add(high, self._far(self.product(steps, s)))
         return b.select(empty, i64(0), low), b.select(empty, i64(0), high)
+
+    def _far(self, distance: ir.Value) -> ir.Value:
+        return self.frame.builder.select(
+            self.frame.builder.icmp_unsigned("<", distance, i64(FAR)), distance, i64(FAR))
